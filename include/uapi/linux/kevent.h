@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * kevent - one place to wait for everything, events delivered in memory
+ *
+ * Layout rules: natural alignment by hand, the same for 32- and 64-bit
+ * programs, pointers as aligned 64-bit integers, every reserved field zero.
+ */
+#ifndef _UAPI_LINUX_KEVENT_H
+#define _UAPI_LINUX_KEVENT_H
+
+#include <linux/types.h>
+
+/**
+ * DOC: event types
+ *
+ * What an interest watches; &struct kevent_change.type and
+ * &struct ukevent.type.  A type this kernel knows but was built without
+ * answers ``-EOPNOTSUPP``, one it does not know ``-EINVAL``.
+ *
+ * - %KEVENT_TYPE_POLL: any file descriptor that can be polled
+ * - %KEVENT_TYPE_SOCKET: a socket
+ * - %KEVENT_TYPE_TIMER: a timer of the queue's own
+ * - %KEVENT_TYPE_USER: triggered by threads and processes
+ * - %KEVENT_TYPE_INODE: changes to a file or directory
+ * - %KEVENT_TYPE_SIGNAL: signals sent to this process
+ * - %KEVENT_TYPE_PROCESS: exit of a process
+ */
+#define KEVENT_TYPE_POLL	1
+#define KEVENT_TYPE_SOCKET	2
+#define KEVENT_TYPE_TIMER	3
+#define KEVENT_TYPE_USER	4
+#define KEVENT_TYPE_INODE	5
+#define KEVENT_TYPE_SIGNAL	6
+#define KEVENT_TYPE_PROCESS	7
+
+/**
+ * DOC: operations
+ *
+ * &struct kevent_change.op:
+ *
+ * - %KEVENT_OP_ADD: register an interest; if its condition holds already, a
+ *   record is published at once
+ * - %KEVENT_OP_MODIFY: replace cookie, events, mode and parameters, query anew
+ * - %KEVENT_OP_REMOVE: end an interest; nothing but its last record, if asked
+ *   for, is published after the call returned
+ * - %KEVENT_OP_ENABLE: arm a disabled interest again and query its condition
+ * - %KEVENT_OP_DISABLE: publish nothing until enabled
+ * - %KEVENT_OP_TRIGGER: post an event (types that are triggered by programs)
+ */
+#define KEVENT_OP_ADD		1
+#define KEVENT_OP_MODIFY	2
+#define KEVENT_OP_REMOVE	3
+#define KEVENT_OP_ENABLE	4
+#define KEVENT_OP_DISABLE	5
+#define KEVENT_OP_TRIGGER	6
+
+/**
+ * DOC: change flags
+ *
+ * &struct kevent_change.flags.  At most one of EDGE, ONESHOT and DISPATCH;
+ * none of them means level: a condition that still holds is published again by
+ * a later kevent_wait().
+ *
+ * With %KEVENT_OP_ADD and %KEVENT_OP_MODIFY:
+ *
+ * - %KEVENT_EDGE: publish each change of the condition once
+ * - %KEVENT_ONESHOT: the interest ends when its first record is published
+ * - %KEVENT_DISPATCH: disabled when a record is published, until
+ *   %KEVENT_OP_ENABLE
+ *
+ * With %KEVENT_OP_ADD only:
+ *
+ * - %KEVENT_WANT_LAST: publish a final record flagged %KEVENT_REC_LAST when
+ *   the interest ends, for whatever reason
+ * - %KEVENT_START_DISABLED: register disabled
+ *
+ * With every operation but %KEVENT_OP_ADD:
+ *
+ * - %KEVENT_BY_ID: &struct kevent_change.id names the interest, ident is
+ *   ignored; reaches interests whose descriptor is closed or reused
+ *
+ * With %KEVENT_OP_REMOVE only:
+ *
+ * - %KEVENT_ACK: the caller is done with the last record of this dispatch
+ *   interest; its %KEVENT_REC_LAST record need not be held back
+ */
+#define KEVENT_EDGE		(1U << 0)
+#define KEVENT_ONESHOT		(1U << 1)
+#define KEVENT_DISPATCH		(1U << 2)
+#define KEVENT_WANT_LAST	(1U << 3)
+#define KEVENT_START_DISABLED	(1U << 4)
+#define KEVENT_BY_ID		(1U << 5)
+#define KEVENT_ACK		(1U << 6)
+
+/**
+ * struct kevent_change - one change to a queue's set of interests
+ * @op: what to do, %KEVENT_OP_ADD and so on
+ * @type: what kind of thing @ident names, %KEVENT_TYPE_POLL and so on
+ * @flags: %KEVENT_EDGE and so on
+ * @cookie: the program's own value, copied into every record
+ * @ident: what is watched: a file descriptor, or a number the caller chose,
+ *	depending on @type
+ * @events: the events of interest; for %KEVENT_TYPE_POLL the bits of poll(2),
+ *	of which the error and hang-up bits are always watched
+ * @result: out: 0 or a negative error number, for this entry alone
+ * @id: out for %KEVENT_OP_ADD: a number that this queue never uses again; in
+ *	with %KEVENT_BY_ID; must be 0 otherwise
+ * @addr: user address of a path, for types that take one; must be 0 otherwise
+ * @param: parameters whose meaning depends on @type; unused ones must be 0
+ * @reserved: must be 0
+ */
+struct kevent_change {
+	__u16		op;
+	__u16		type;
+	__u32		flags;
+	__aligned_u64	cookie;
+	__aligned_u64	ident;
+	__u32		events;
+	__s32		result;
+	__aligned_u64	id;
+	__aligned_u64	addr;
+	__aligned_u64	param[4];
+	__aligned_u64	reserved[2];
+};
+
+#define KEVENT_CHANGE_SIZE_VER0	96
+
+/**
+ * DOC: record flags
+ *
+ * &struct ukevent.flags; the upper eight bits are reserved and zero.
+ *
+ * - %KEVENT_REC_LAST: no further record of this interest follows; whatever
+ *   the cookie names can be freed
+ * - %KEVENT_REC_MORE: the next record of this interest continues this one
+ * - %KEVENT_REC_SATURATED: a counter in data is full and stands for more
+ * - %KEVENT_REC_HINT: data holds values read without a lock, true at the time
+ * - %KEVENT_REC_UNKNOWN: the event is certain, its data could not be learned
+ * - %KEVENT_REC_ERROR: the source failed; data[0] is the negative error number
+ */
+#define KEVENT_REC_LAST		(1U << 0)
+#define KEVENT_REC_MORE		(1U << 1)
+#define KEVENT_REC_SATURATED	(1U << 2)
+#define KEVENT_REC_HINT		(1U << 3)
+#define KEVENT_REC_UNKNOWN	(1U << 4)
+#define KEVENT_REC_ERROR	(1U << 5)
+
+/**
+ * struct ukevent - a record, as it lies in the ring
+ * @cookie: the value given with the interest
+ * @events: the events that happened; 0 in a record that only says
+ *	%KEVENT_REC_LAST
+ * @type: type of the interest
+ * @flags: %KEVENT_REC_LAST and so on
+ * @data: values of the source, by type; 0 for %KEVENT_TYPE_POLL
+ *
+ * A record is a hint in the sense of poll(2): by the time it is read the
+ * condition may be gone.  Use non-blocking descriptors.
+ */
+struct ukevent {
+	__aligned_u64	cookie;
+	__u32		events;
+	__u16		type;
+	__u16		flags;
+	__aligned_u64	data[2];
+};
+
+#define KEVENT_RECORD_SIZE	32
+
+/**
+ * DOC: queue flags
+ *
+ * &struct kevent_params.flags:
+ *
+ * - %KEVENT_CREATE_NORING: no mappings; records are fetched with
+ *   kevent_get_events()
+ * - %KEVENT_CREATE_INHERIT: do not set close-on-exec on the descriptor
+ */
+#define KEVENT_CREATE_NORING	(1U << 0)
+#define KEVENT_CREATE_INHERIT	(1U << 1)
+
+#define KEVENT_MAX_ENTRIES	(1U << 20)
+
+/**
+ * DOC: features
+ *
+ * &struct kevent_params.features; bits for what later kernels add.
+ */
+#define KEVENT_FEAT_LAST	(1ULL << 0)	/* last records, DISPATCH holds them back */
+#define KEVENT_FEAT_MIN_WAIT	(1ULL << 1)	/* min_wait_ns */
+#define KEVENT_FEAT_CHANGES	(1ULL << 2)	/* changes inside a wait */
+
+/**
+ * struct kevent_params - argument of kevent_create(), in and out
+ * @size: in: 0 or the size argument; out: bytes of this struct the kernel has
+ * @flags: in: %KEVENT_CREATE_NORING, %KEVENT_CREATE_INHERIT
+ * @ring_entries: in: records the ring shall hold, 1 to %KEVENT_MAX_ENTRIES,
+ *	0 for a default taken from @nr_expected; out: the power of two used
+ * @nr_expected: in: number of interests expected, 0 if not known
+ * @record_size: out: bytes per record, %KEVENT_RECORD_SIZE
+ * @reserved0: must be 0
+ * @features: out: %KEVENT_FEAT_LAST and so on
+ * @types: out: bit (1 << type) set for each type this kernel was built with
+ * @ops: out: bit (1 << op) set for each operation
+ * @ring_mmap_offset: out: mmap offset of the ring, to be mapped read-only
+ * @ring_mmap_size: out: size of that mapping, a multiple of the page size
+ * @consumer_mmap_offset: out: mmap offset of the consumer page, to be mapped
+ *	for reading and writing
+ * @consumer_mmap_size: out: size of that mapping
+ * @producer_offset: out: offset of the producer index (u32) in the ring mapping
+ * @flags_offset: out: offset of the flag word (u32) in the ring mapping
+ * @records_offset: out: offset of the first record in the ring mapping
+ * @consumer_offset: out: offset of the consumer index (u32) in the consumer
+ *	mapping
+ * @reserved: must be 0
+ *
+ * Both mappings must be %MAP_SHARED and of exactly the sizes given; they are
+ * not inherited over fork and cannot grow.  All offsets and sizes are 0 for a
+ * queue without a ring.
+ */
+struct kevent_params {
+	__u32		size;
+	__u32		flags;
+	__u32		ring_entries;
+	__u32		nr_expected;
+	__u32		record_size;
+	__u32		reserved0;
+	__aligned_u64	features;
+	__aligned_u64	types;
+	__aligned_u64	ops;
+	__aligned_u64	ring_mmap_offset;
+	__aligned_u64	ring_mmap_size;
+	__aligned_u64	consumer_mmap_offset;
+	__aligned_u64	consumer_mmap_size;
+	__u32		producer_offset;
+	__u32		flags_offset;
+	__u32		records_offset;
+	__u32		consumer_offset;
+	__aligned_u64	reserved[4];
+};
+
+#define KEVENT_PARAMS_SIZE_VER0	128
+
+/**
+ * DOC: ring flags
+ *
+ * The flag word in the ring mapping, written by the kernel only:
+ *
+ * - %KEVENT_RING_PENDING: the kernel holds back events that a
+ *   kevent_wait(0) would publish or find out about.  Look after advancing the
+ *   consumer index and a full fence; enter when the ring is empty, or when
+ *   min(entries, %KEVENT_FLUSH_RECORDS) records were taken since the last
+ *   entry.
+ */
+#define KEVENT_RING_PENDING	(1U << 0)
+
+#define KEVENT_FLUSH_RECORDS	256
+
+/**
+ * DOC: wait flags
+ *
+ * &struct kevent_wait_args.flags:
+ *
+ * - %KEVENT_WAIT_TIMEOUT: @timeout_ns is meant; without it the wait is endless
+ * - %KEVENT_WAIT_ABSTIME: @timeout_ns is a time on @clockid, not a span
+ */
+#define KEVENT_WAIT_TIMEOUT	(1U << 0)
+#define KEVENT_WAIT_ABSTIME	(1U << 1)
+
+/**
+ * struct kevent_wait_args - optional argument of the two waiting calls
+ * @flags: %KEVENT_WAIT_TIMEOUT, %KEVENT_WAIT_ABSTIME
+ * @clockid: clock of @timeout_ns: CLOCK_MONOTONIC, CLOCK_REALTIME,
+ *	CLOCK_BOOTTIME or CLOCK_TAI; setting a clock moves times, not spans
+ * @timeout_ns: nanoseconds; a time in the past or a span of 0 means not to
+ *	sleep
+ * @min_wait_ns: once there is a record, wait at most this many nanoseconds
+ *	for the minimum number; 0 for no such limit
+ * @sigmask: user address of the signal mask during the wait, 0 for none
+ * @sigmask_size: bytes of that mask; 0 without one
+ * @nr_changes: number of entries at @changes, applied before the wait
+ * @changes: user address of an array of struct kevent_change
+ * @change_size: bytes per entry; 0 without changes
+ * @changes_done: out: entries applied, written if @nr_changes is not 0.  The
+ *	call does not sleep if one of them failed, and fails with ``-EINTR``
+ *	rather than to be restarted when interrupted after applying any
+ * @reserved: must be 0
+ */
+struct kevent_wait_args {
+	__u32		flags;
+	__s32		clockid;
+	__aligned_u64	timeout_ns;
+	__aligned_u64	min_wait_ns;
+	__aligned_u64	sigmask;
+	__u32		sigmask_size;
+	__u32		nr_changes;
+	__aligned_u64	changes;
+	__u32		change_size;
+	__u32		changes_done;
+	__aligned_u64	reserved[2];
+};
+
+#define KEVENT_WAIT_ARGS_SIZE_VER0 72
+
+#endif /* _UAPI_LINUX_KEVENT_H */
