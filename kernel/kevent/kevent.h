@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kevent - types and functions shared by the files of kernel/kevent
+ *
+ * See the banner of core.c for the lock order and the life of an interest.
+ */
+#ifndef _KERNEL_KEVENT_H
+#define _KERNEL_KEVENT_H
+
+#include <linux/fs.h>
+#include <linux/irq_work.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rbtree.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <uapi/linux/kevent.h>
+
+struct kevent_ring;
+struct ucounts;
+
+/* Backlog entries that a trigger publishes before its own. */
+#define KEVENT_TRIGGER_BUDGET	8
+/* Level interests that a kevent_wait() which does not sleep looks at. */
+#define KEVENT_RECHECK_BUDGET	64U
+/* Publications after which a walk opens the lock for interrupts. */
+#define KEVENT_PUBLISH_BATCH	64
+
+/* struct kevent.flags; the modes and WANT_LAST keep their values of the UAPI. */
+#define KEVENT_F_USER	(KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH | \
+			 KEVENT_WANT_LAST)
+#define KEVENT_F_NEW		0x0100	/* attach is running: only accumulate */
+#define KEVENT_F_DISABLED	0x0200	/* publish nothing until enabled */
+#define KEVENT_F_DEAD		0x0400	/* has ended */
+#define KEVENT_F_QUERY		0x0800	/* ask the source before publishing */
+#define KEVENT_F_HELD		0x1000	/* dispatch record not yet acknowledged */
+#define KEVENT_F_LAST_DUE	0x2000	/* dead, its last record is to come */
+
+/* What struct kevent.link is on. */
+enum kevent_list {
+	KEVENT_NO_LIST,
+	KEVENT_BACKLOG,		/* to be published, in order */
+	KEVENT_DEFERRED,	/* waits for itself: a query, or its own records */
+	KEVENT_RECHECK,		/* level, published: ask again once consumed */
+	KEVENT_REAP,		/* one-shot that ended: to be detached */
+	KEVENT_NR_LISTS,
+};
+
+/**
+ * struct kevent_hook - an entry in a wait queue of the watched file
+ * @wait: the entry; its private pointer is free for the owner of the hook
+ * @head: the queue, NULL after POLLFREE (release/acquire)
+ */
+struct kevent_hook {
+	wait_queue_entry_t	wait;
+	wait_queue_head_t	*head;
+};
+
+/**
+ * struct kevent - one interest
+ * @hook: type POLL: in the wait queue that ->poll named first
+ * @user: the queue, which this interest keeps allocated
+ * @events: events of interest; written under @user->lock, read without it by
+ *	wake functions (see kevent_modify() for the pairing)
+ * @pending: events triggered and not yet published; of a dead interest the
+ *	events of its last record
+ * @cookie: copied to each record
+ * @pos: producer position after the newest record
+ * @gap: how far the record before that one lies behind it, 0 for none
+ * @seen: events of the newest record and of the one before
+ * @flags: mode and state, KEVENT_F_NEW and so on
+ * @type: index into the table of sources
+ * @list: enum kevent_list, what @link is on
+ * @refs: the attachment to the source, queries that run, a last record to come
+ * @fd: descriptor number at ADD
+ * @link: on one of @user->lists
+ * @file: what is watched; valid until the close hook has seen this interest
+ * @file_node: in @file's list of interests; file->f_lock
+ * @node: in @user->tree
+ * @id: key of @node, never used again in this queue
+ *
+ * Fields without a word on it: @user->lock, or fixed when the interest is made.
+ */
+struct kevent {
+	struct kevent_hook	hook;
+	struct kevent_user	*user;
+	u32			events;
+	u32			pending;
+	u64			cookie;
+	u64			pos;
+	u32			gap;
+	u16			seen[2];
+	u16			flags;
+	u8			type;
+	u8			list;
+	u32			refs;
+	struct list_head	link;
+	struct file		*file;
+	struct hlist_node	file_node;
+	struct rb_node		node;
+	u64			id;
+	int			fd;
+};
+
+/**
+ * struct kevent_user - a queue
+ * @lock: irq-safe; taken inside wait queue heads of sources
+ * @produced: records published since the queue was made
+ * @consumed: records consumed, as last seen; see kevent_ring_refresh()
+ * @records: the records, in the ring mapping
+ * @ring: producer index and flag word, in the ring mapping
+ * @consumer: the consumer index, in the consumer page; anything may be in it
+ * @mask: entries - 1
+ * @pending: what the flag word says
+ * @need_query: an interest was deferred for a query since the last walk
+ * @query_woken: a waiter was woken for that
+ * @poll_due: pollers of the queue are to be woken
+ * @noring: records are fetched by kevent_get_events()
+ * @waiters: sleepers of kevent_wait(), first come first served
+ * @promised: records for which waiters were woken that have not run yet
+ * @poll_wait: pollers of the queue's own descriptor
+ * @notified: @produced when @poll_wait was last looked at
+ * @lists: interests by enum kevent_list
+ * @nr_listed: their numbers
+ * @tree: interests by id, the largest leftmost
+ * @last_id: id given last
+ * @credit: interests charged to @ucounts and not in use
+ * @nr_kevents: interests allocated
+ * @mutex: serialises changes to the set of interests; no user memory under it
+ * @copy_mutex: serialises kevent_get_events() callers over their copying
+ * @poll_work: wakes @poll_wait outside of any source's locks
+ * @ucounts: limits of the user who made the queue
+ * @area: the memory of both mappings
+ * @area_pages: its size
+ * @refs: the file, each interest, the close hook while it runs
+ */
+struct kevent_user {
+	spinlock_t		lock;		/* leaf of the source's locks */
+	u32			mask;
+	u64			produced;
+	u64			consumed;
+	struct ukevent		*records;
+	struct kevent_ring	*ring;
+	u32			*consumer;
+	bool			pending;
+	bool			need_query;
+	bool			query_woken;
+	bool			poll_due;
+	bool			noring;
+	u32			promised;
+	struct list_head	waiters;
+	wait_queue_head_t	poll_wait;
+	u64			notified;
+	struct list_head	lists[KEVENT_NR_LISTS];
+	u32			nr_listed[KEVENT_NR_LISTS];
+	struct rb_root_cached	tree;
+	u64			last_id;
+	u32			credit;
+	u32			nr_kevents;
+	struct mutex		mutex;		/* changes */
+	struct mutex		copy_mutex;	/* outermost, over user memory */
+	struct irq_work		poll_work;
+	struct ucounts		*ucounts;
+	void			*area;
+	unsigned int		area_pages;
+	refcount_t		refs;
+};
+
+/**
+ * struct kevent_source_ops - a type of source
+ * @name: for fdinfo
+ * @valid_events: events a program may ask for
+ * @always_events: events every interest has
+ * @rereadable: a query tells all there is: a trigger may be left out while an
+ *	unread record says the same
+ * @check_file: may @file be watched?  0 or a negative error number
+ * @attach: hook @k into its source and return the events that hold now, or a
+ *	negative error number, after which @detach is called all the same.  May
+ *	sleep; the queue's mutex is held and the file pinned; the interest is
+ *	%KEVENT_F_NEW, so that triggers only accumulate.
+ * @detach: unhook @k.  When it returns no wake function of @k runs or will run.
+ *	Process context, the file pinned or in the close hook; takes the heads'
+ *	locks, so not under @user->lock.
+ * @modified: @k->events was changed: make sure that every wake-up from now on
+ *	sees the new value and every earlier one is seen by a query that follows.
+ *	The file is pinned.
+ * @query: the events that hold now.  May sleep, no lock held, the file pinned.
+ */
+struct kevent_source_ops {
+	const char	*name;
+	u32		valid_events;
+	u32		always_events;
+	bool		rereadable;
+	int		(*check_file)(const struct file *file);
+	s64		(*attach)(struct kevent *k);
+	void		(*detach)(struct kevent *k);
+	void		(*modified)(struct kevent *k);
+	u32		(*query)(struct kevent *k);
+};
+
+/* source.c */
+extern const struct kevent_source_ops *const kevent_sources[];
+u64 kevent_source_types(void);
+const struct kevent_source_ops *kevent_source(unsigned int type);
+
+static inline const struct kevent_source_ops *kevent_ops(const struct kevent *k)
+{
+	return kevent_sources[k->type];
+}
+
+/* poll.c */
+extern const struct kevent_source_ops kevent_poll_ops;
+
+/* core.c */
+int kevent_trigger(struct kevent *k, u32 bits);
+int kevent_trigger_query(struct kevent *k);
+void kevent_deliver(struct kevent *k, u32 bits);
+void kevent_publish_or_queue(struct kevent *k, u32 bits);
+void kevent_flush_backlog(struct kevent_user *user, unsigned int budget);
+void kevent_list_move(struct kevent *k, enum kevent_list list);
+void kevent_settle(struct kevent *k, u32 bits);
+void kevent_defer_query(struct kevent *k);
+bool kevent_has_room(struct kevent *k);
+void kevent_notify(struct kevent_user *user);
+void kevent_end(struct kevent *k, u32 events);
+void kevent_release_held(struct kevent *k);
+void kevent_put(struct kevent *k);
+struct file *kevent_pin(struct kevent *k);
+void kevent_detach(struct kevent *k, struct file *file);
+void kevent_reap(struct kevent_user *user);
+struct kevent *kevent_find_id(struct kevent_user *user, u64 id);
+
+/* changes.c */
+int kevent_apply(struct kevent_user *user, struct kevent_change *change);
+void kevent_undo_add(struct kevent_user *user, u64 id);
+
+/* user.c */
+extern const struct file_operations kevent_fops;
+extern struct kmem_cache *kevent_cache;
+struct kevent_user *kevent_user_alloc(u32 entries, bool noring);
+void kevent_user_put(struct kevent_user *user);
+
+/**
+ * struct kevent_wait_spec - how long a wait may take
+ * @may_sleep: sleep at all
+ * @has_deadline: @deadline is meant
+ * @clock: clock of @deadline
+ * @deadline: end of the wait on @clock, in host time
+ * @min_wait_ns: longest wait for more once there is a record, 0 for no limit
+ */
+struct kevent_wait_spec {
+	bool		may_sleep;
+	bool		has_deadline;
+	clockid_t	clock;
+	ktime_t		deadline;
+	u64		min_wait_ns;
+};
+
+/* wait.c */
+int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
+		     const struct kevent_wait_spec *spec);
+int kevent_wait_copy(struct kevent_user *user, struct ukevent __user *buf,
+		     u32 min_nr, u32 max_nr,
+		     const struct kevent_wait_spec *spec);
+void kevent_wake_waiters(struct kevent_user *user);
+
+/* limits.c */
+extern int sysctl_kevent_disabled;
+struct ucounts *kevent_charge_queue(void);
+void kevent_uncharge_queue(struct ucounts *ucounts);
+bool kevent_charge(struct kevent_user *user);
+void kevent_uncharge(struct kevent_user *user);
+void kevent_uncharge_all(struct kevent_user *user);
+
+/* fdinfo.c */
+void kevent_show_fdinfo(struct seq_file *m, struct file *file);
+
+/**
+ * kevent_lock - take a queue's lock
+ * @user: the queue
+ *
+ * The barrier orders what the source changed before its wake-up against
+ * reading the consumer index; it pairs with fence E of the consumer.
+ *
+ * Return: interrupt state for kevent_unlock().
+ */
+static __always_inline unsigned long kevent_lock(struct kevent_user *user)
+	__acquires(user->lock)
+{
+	unsigned long irqflags;
+
+	spin_lock_irqsave(&user->lock, irqflags);
+	/* pairs with fence E of the consumer, see ukevent.h */
+	smp_mb__after_spinlock();
+	return irqflags;
+}
+
+/**
+ * kevent_unlock - drop a queue's lock and wake who waits for what was done
+ * @user: the queue
+ * @irqflags: from kevent_lock()
+ */
+static __always_inline void kevent_unlock(struct kevent_user *user,
+					  unsigned long irqflags)
+	__releases(user->lock)
+{
+	bool notify = !list_empty(&user->waiters);
+
+	/* Both kinds of sleepers join under the lock, or look again under it. */
+	notify |= waitqueue_active(&user->poll_wait);
+	if (unlikely(notify))
+		kevent_notify(user);
+	spin_unlock_irqrestore(&user->lock, irqflags);
+}
+
+#endif /* _KERNEL_KEVENT_H */

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kevent - limits per user, and the switch
+ */
+
+#include <linux/cred.h>
+#include <linux/init.h>
+#include <linux/mm.h>
+#include <linux/sysctl.h>
+#include <linux/user_namespace.h>
+
+#include "kevent.h"
+
+/* Interests are charged and given back in groups of that many. */
+#define KEVENT_CHARGE_BATCH	64U
+
+#define KEVENT_DEFAULT_QUEUES		4096
+#define KEVENT_MIN_DEFAULT_INTERESTS	65536
+#define KEVENT_MAX_DEFAULT_INTERESTS	(16 << 20)
+
+/* 0: anybody may make queues; 1: CAP_SYS_ADMIN only; 2: nobody */
+int sysctl_kevent_disabled __read_mostly;
+
+/**
+ * kevent_charge_queue - charge a queue to the current user
+ *
+ * Return: where it was charged, NULL if the limit is reached.
+ */
+struct ucounts *kevent_charge_queue(void)
+{
+	return inc_ucount(current_user_ns(), current_euid(),
+			  UCOUNT_KEVENT_QUEUES);
+}
+
+/**
+ * kevent_uncharge_queue - undo kevent_charge_queue()
+ * @ucounts: what that returned
+ */
+void kevent_uncharge_queue(struct ucounts *ucounts)
+{
+	dec_ucount(ucounts, UCOUNT_KEVENT_QUEUES);
+}
+
+/* inc_ucount() for more than one, in a place that was found already. */
+static bool kevent_charge_many(struct ucounts *ucounts, long nr)
+{
+	struct ucounts *iter, *undo;
+
+	for (iter = ucounts; iter; iter = iter->ns->ucounts) {
+		long max = READ_ONCE(iter->ns->ucount_max[UCOUNT_KEVENT_INTERESTS]);
+
+		if (atomic_long_add_return(nr, &iter->ucount[UCOUNT_KEVENT_INTERESTS]) > max)
+			goto too_many;
+	}
+	return true;
+
+too_many:
+	for (undo = ucounts; ; undo = undo->ns->ucounts) {
+		atomic_long_sub(nr, &undo->ucount[UCOUNT_KEVENT_INTERESTS]);
+		if (undo == iter)
+			return false;
+	}
+}
+
+static void kevent_uncharge_many(struct ucounts *ucounts, long nr)
+{
+	struct ucounts *iter;
+
+	for (iter = ucounts; iter; iter = iter->ns->ucounts)
+		atomic_long_sub(nr, &iter->ucount[UCOUNT_KEVENT_INTERESTS]);
+}
+
+/**
+ * kevent_charge - charge one interest to the maker of the queue
+ * @user: the queue, locked
+ *
+ * Return: false if the limit is reached.
+ */
+bool kevent_charge(struct kevent_user *user)
+{
+	if (unlikely(!user->credit)) {
+		if (kevent_charge_many(user->ucounts, KEVENT_CHARGE_BATCH))
+			user->credit = KEVENT_CHARGE_BATCH;
+		else if (kevent_charge_many(user->ucounts, 1))
+			user->credit = 1;
+		else
+			return false;
+	}
+	user->credit--;
+	return true;
+}
+
+/**
+ * kevent_uncharge - give one interest back
+ * @user: the queue, locked; any context
+ */
+void kevent_uncharge(struct kevent_user *user)
+{
+	if (++user->credit < 2 * KEVENT_CHARGE_BATCH)
+		return;
+	kevent_uncharge_many(user->ucounts, KEVENT_CHARGE_BATCH);
+	user->credit -= KEVENT_CHARGE_BATCH;
+}
+
+/**
+ * kevent_uncharge_all - give back what a queue has charged and not in use
+ * @user: the queue, about to be freed
+ */
+void kevent_uncharge_all(struct kevent_user *user)
+{
+	kevent_uncharge_many(user->ucounts, user->credit);
+	user->credit = 0;
+}
+
+#ifdef CONFIG_SYSCTL
+static struct ctl_table kevent_table[] = {
+	{
+		.procname	= "kevent_disabled",
+		.data		= &sysctl_kevent_disabled,
+		.maxlen		= sizeof(sysctl_kevent_disabled),
+		.mode		= 0644,
+		.proc_handler	= proc_dointvec_minmax,
+		.extra1		= SYSCTL_ZERO,
+		.extra2		= SYSCTL_TWO,
+	},
+};
+#endif
+
+static int __init kevent_limits_init(void)
+{
+	struct sysinfo si;
+	unsigned long interests;
+
+	/* Interests in at most 1 % of the memory that can hold them. */
+	si_meminfo(&si);
+	interests = (((si.totalram - si.totalhigh) / 100) << PAGE_SHIFT) /
+		    sizeof(struct kevent);
+	init_user_ns.ucount_max[UCOUNT_KEVENT_QUEUES] = KEVENT_DEFAULT_QUEUES;
+	init_user_ns.ucount_max[UCOUNT_KEVENT_INTERESTS] =
+		clamp(interests, (unsigned long)KEVENT_MIN_DEFAULT_INTERESTS,
+		      (unsigned long)KEVENT_MAX_DEFAULT_INTERESTS);
+#ifdef CONFIG_SYSCTL
+	register_sysctl_init("kernel", kevent_table);
+#endif
+	return 0;
+}
+fs_initcall(kevent_limits_init);

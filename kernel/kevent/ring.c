@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kevent ring - the memory that kernel and program share
+ *
+ * One area: the consumer page, then the ring.  The program maps the two parts
+ * separately, the second one for reading only.
+ */
+
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/vmalloc.h>
+#include <asm/shmparam.h>
+
+#include "kevent.h"
+#include "ring.h"
+
+/**
+ * kevent_ring_size - bytes of the ring mapping
+ * @user: the queue
+ */
+unsigned long kevent_ring_size(const struct kevent_user *user)
+{
+	return (unsigned long)(user->area_pages - 1) << PAGE_SHIFT;
+}
+
+/**
+ * kevent_ring_alloc - allocate the ring of a new queue
+ * @user: the queue
+ * @entries: records it shall hold, a power of two
+ *
+ * Charged to the memory cgroup of the caller.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int kevent_ring_alloc(struct kevent_user *user, u32 entries)
+{
+	struct kevent_ring *ring;
+	size_t size = PAGE_ALIGN(struct_size(ring, records, entries));
+
+	BUILD_BUG_ON(offsetof(struct kevent_ring, records) != 64);
+	BUILD_BUG_ON(sizeof(struct ukevent) != KEVENT_RECORD_SIZE);
+	BUILD_BUG_ON(KEVENT_MMAP_CONSUMER <
+		     64 + KEVENT_MAX_ENTRIES * sizeof(struct ukevent));
+
+	/* vmalloc_user(), but accounted */
+	user->area = __vmalloc_node_range(PAGE_SIZE + size, SHMLBA,
+					  VMALLOC_START, VMALLOC_END,
+					  GFP_KERNEL_ACCOUNT | __GFP_ZERO |
+					  __GFP_NOWARN,
+					  PAGE_KERNEL, VM_USERMAP, NUMA_NO_NODE,
+					  __builtin_return_address(0));
+	if (!user->area)
+		return -ENOMEM;
+	user->area_pages = 1 + (size >> PAGE_SHIFT);
+	user->consumer = user->area;
+	user->ring = user->area + PAGE_SIZE;
+	user->records = user->ring->records;
+	user->mask = entries - 1;
+	return 0;
+}
+
+/**
+ * kevent_ring_free - free the ring
+ * @user: the queue
+ */
+void kevent_ring_free(struct kevent_user *user)
+{
+	vfree(user->area);
+}
+
+/**
+ * kevent_ring_mmap - map one of the two parts
+ * @user: the queue
+ * @vma: the mapping to be
+ *
+ * Return: 0, -EINVAL or -EPERM, see Documentation/kevent.rst.
+ */
+int kevent_ring_mmap(struct kevent_user *user, struct vm_area_struct *vma)
+{
+	unsigned long size = vma->vm_end - vma->vm_start;
+	unsigned long first_page;
+
+	if (user->noring || !(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
+
+	if (vma->vm_pgoff == KEVENT_MMAP_CONSUMER >> PAGE_SHIFT) {
+		if (size != PAGE_SIZE)
+			return -EINVAL;
+		first_page = 0;
+	} else if (vma->vm_pgoff == KEVENT_MMAP_RING >> PAGE_SHIFT) {
+		if (size != kevent_ring_size(user))
+			return -EINVAL;
+		if (vma->vm_flags & VM_WRITE)
+			return -EPERM;
+		vm_flags_clear(vma, VM_MAYWRITE);
+		first_page = 1;
+	} else {
+		return -EINVAL;
+	}
+	/* VM_DONTEXPAND and VM_DONTDUMP are set by remap_vmalloc_range_partial() */
+	vm_flags_mod(vma, VM_DONTCOPY, VM_MAYEXEC);
+	return remap_vmalloc_range_partial(vma, vma->vm_start, user->area,
+					   first_page, size);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kevent ring - positions and the one place where records are written
+ *
+ * The kernel's truth is user->produced and user->consumed, both u64 and
+ * private; the shared indices are u32 copies.  Letters name the barriers of
+ * the diagram in tools/lib/kevent/ukevent.h.
+ */
+#ifndef _KERNEL_KEVENT_RING_H
+#define _KERNEL_KEVENT_RING_H
+
+#include "kevent.h"
+
+/**
+ * struct kevent_ring - start of the ring mapping
+ * @producer: producer index
+ * @flags: %KEVENT_RING_PENDING
+ * @pad: keeps the records off this cache line
+ * @records: the records
+ */
+struct kevent_ring {
+	u32		producer;
+	u32		flags;
+	u32		pad[14];
+	struct ukevent	records[];
+};
+
+/* mmap offsets, far enough apart for the largest ring */
+#define KEVENT_MMAP_RING	0UL
+#define KEVENT_MMAP_CONSUMER	0x10000000UL
+
+int kevent_ring_alloc(struct kevent_user *user, u32 entries);
+void kevent_ring_free(struct kevent_user *user);
+unsigned long kevent_ring_size(const struct kevent_user *user);
+int kevent_ring_mmap(struct kevent_user *user, struct vm_area_struct *vma);
+
+/**
+ * kevent_ring_refresh - read the consumer index
+ * @user: the queue, locked
+ *
+ * The index is extended to 64 bits by how far it went since the last look.  A
+ * value that is no progress between the last look and the producer is none: a
+ * program that scribbles there has a ring that fills up.
+ */
+static inline void kevent_ring_refresh(struct kevent_user *user)
+{
+	u32 step = smp_load_acquire(user->consumer) - (u32)user->consumed; /* A */
+
+	if (likely(step <= user->produced - user->consumed))
+		user->consumed += step;
+}
+
+/**
+ * kevent_ring_unread - number of unconsumed records
+ * @user: the queue, locked
+ */
+static inline u32 kevent_ring_unread(const struct kevent_user *user)
+{
+	return user->produced - user->consumed;
+}
+
+/**
+ * kevent_ring_has_room - can a record be written?
+ * @user: the queue, locked
+ */
+static inline bool kevent_ring_has_room(struct kevent_user *user)
+{
+	if (likely(kevent_ring_unread(user) <= user->mask))
+		return true;
+	kevent_ring_refresh(user);
+	return kevent_ring_unread(user) <= user->mask;
+}
+
+/**
+ * kevent_ring_push - write a record
+ * @user: the queue, locked, with room
+ * @k: the interest
+ * @events: events of the record
+ * @flags: flags of the record
+ */
+static inline void kevent_ring_push(struct kevent_user *user,
+				    const struct kevent *k, u32 events,
+				    u16 flags)
+{
+	struct ukevent *record = &user->records[user->produced & user->mask];
+
+	record->cookie = k->cookie;
+	record->events = events;
+	record->type = k->type;
+	record->flags = flags;
+	record->data[0] = 0;
+	record->data[1] = 0;
+	user->produced++;
+	smp_store_release(&user->ring->producer, (u32)user->produced); /* B */
+}
+
+/**
+ * kevent_ring_set_pending - tell the program to enter the kernel
+ * @user: the queue, locked
+ *
+ * Reads the consumer index once more: either the program sees the flag after
+ * it advanced, or the caller now sees the room that it made.
+ */
+static inline void kevent_ring_set_pending(struct kevent_user *user)
+{
+	if (user->pending)
+		return;
+	user->pending = true;
+	user->poll_due = true;
+	WRITE_ONCE(user->ring->flags, KEVENT_RING_PENDING);
+	smp_mb(); /* F, pairs with E */
+	kevent_ring_refresh(user);
+}
+
+/**
+ * kevent_ring_clear_pending - nothing is held back any more
+ * @user: the queue, locked
+ */
+static inline void kevent_ring_clear_pending(struct kevent_user *user)
+{
+	user->pending = false;
+	WRITE_ONCE(user->ring->flags, 0);
+}
+
+#endif /* _KERNEL_KEVENT_RING_H */

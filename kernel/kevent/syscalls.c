@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kevent - the system calls: checks, copies, descriptors
+ *
+ * Errors and when they come: Documentation/kevent.rst.
+ */
+
+#include <linux/anon_inodes.h>
+#include <linux/build_bug.h>
+#include <linux/compat.h>
+#include <linux/file.h>
+#include <linux/log2.h>
+#include <linux/sched/signal.h>
+#include <linux/syscalls.h>
+#include <linux/time_namespace.h>
+#include <linux/uaccess.h>
+
+#include "kevent.h"
+#include "ring.h"
+
+/* Entries copied in, applied and answered at a time; lives on the stack. */
+#define KEVENT_CHANGE_CHUNK	8
+
+#define KEVENT_DEFAULT_ENTRIES	256U
+#define KEVENT_DEFAULT_MIN	64U
+#define KEVENT_DEFAULT_MAX	65536U
+
+#define KEVENT_ABI_SIZE(type, size)				\
+	static_assert(sizeof(struct type) == (size))
+#define KEVENT_ABI_OFFSET(type, field, offset)			\
+	static_assert(offsetof(struct type, field) == (offset))
+
+KEVENT_ABI_SIZE(ukevent, KEVENT_RECORD_SIZE);
+KEVENT_ABI_OFFSET(ukevent, cookie, 0);
+KEVENT_ABI_OFFSET(ukevent, events, 8);
+KEVENT_ABI_OFFSET(ukevent, type, 12);
+KEVENT_ABI_OFFSET(ukevent, flags, 14);
+KEVENT_ABI_OFFSET(ukevent, data, 16);
+
+KEVENT_ABI_SIZE(kevent_change, KEVENT_CHANGE_SIZE_VER0);
+KEVENT_ABI_OFFSET(kevent_change, op, 0);
+KEVENT_ABI_OFFSET(kevent_change, type, 2);
+KEVENT_ABI_OFFSET(kevent_change, flags, 4);
+KEVENT_ABI_OFFSET(kevent_change, cookie, 8);
+KEVENT_ABI_OFFSET(kevent_change, ident, 16);
+KEVENT_ABI_OFFSET(kevent_change, events, 24);
+KEVENT_ABI_OFFSET(kevent_change, result, 28);
+KEVENT_ABI_OFFSET(kevent_change, id, 32);
+KEVENT_ABI_OFFSET(kevent_change, addr, 40);
+KEVENT_ABI_OFFSET(kevent_change, param, 48);
+KEVENT_ABI_OFFSET(kevent_change, reserved, 80);
+
+KEVENT_ABI_SIZE(kevent_params, KEVENT_PARAMS_SIZE_VER0);
+KEVENT_ABI_OFFSET(kevent_params, features, 24);
+KEVENT_ABI_OFFSET(kevent_params, ring_mmap_offset, 48);
+KEVENT_ABI_OFFSET(kevent_params, producer_offset, 80);
+KEVENT_ABI_OFFSET(kevent_params, reserved, 96);
+
+KEVENT_ABI_SIZE(kevent_wait_args, KEVENT_WAIT_ARGS_SIZE_VER0);
+KEVENT_ABI_OFFSET(kevent_wait_args, timeout_ns, 8);
+KEVENT_ABI_OFFSET(kevent_wait_args, sigmask, 24);
+KEVENT_ABI_OFFSET(kevent_wait_args, changes, 40);
+KEVENT_ABI_OFFSET(kevent_wait_args, change_size, 48);
+KEVENT_ABI_OFFSET(kevent_wait_args, reserved, 56);
+
+static bool kevent_all_zero(const void *from, size_t size)
+{
+	return !memchr_inv(from, 0, size);
+}
+
+/* The size checks that the extensible structs share. */
+static int kevent_check_size(size_t size, size_t least)
+{
+	if (size < least)
+		return -EINVAL;
+	return size > PAGE_SIZE ? -E2BIG : 0;
+}
+
+static bool kevent_may_create(void)
+{
+	int disabled = READ_ONCE(sysctl_kevent_disabled);
+
+	return !disabled || (disabled == 1 && capable(CAP_SYS_ADMIN));
+}
+
+static u32 kevent_ring_entries(const struct kevent_params *params)
+{
+	u32 entries = params->ring_entries;
+
+	if (!entries && params->nr_expected)
+		entries = clamp(params->nr_expected, KEVENT_DEFAULT_MIN,
+				KEVENT_DEFAULT_MAX);
+	return roundup_pow_of_two(entries ?: KEVENT_DEFAULT_ENTRIES);
+}
+
+static void kevent_fill_params(struct kevent_params *params,
+			       const struct kevent_user *user)
+{
+	params->size = sizeof(*params);
+	params->ring_entries = user->mask + 1;
+	params->record_size = KEVENT_RECORD_SIZE;
+	params->features = KEVENT_FEAT_LAST | KEVENT_FEAT_MIN_WAIT |
+			   KEVENT_FEAT_CHANGES;
+	params->types = kevent_source_types();
+	params->ops = BIT_ULL(KEVENT_OP_ADD) | BIT_ULL(KEVENT_OP_MODIFY) |
+		      BIT_ULL(KEVENT_OP_REMOVE) | BIT_ULL(KEVENT_OP_ENABLE) |
+		      BIT_ULL(KEVENT_OP_DISABLE);
+	params->ring_mmap_offset = 0;
+	params->ring_mmap_size = 0;
+	params->consumer_mmap_offset = 0;
+	params->consumer_mmap_size = 0;
+	params->producer_offset = 0;
+	params->flags_offset = 0;
+	params->records_offset = 0;
+	params->consumer_offset = 0;
+	if (user->noring)
+		return;
+	params->ring_mmap_offset = KEVENT_MMAP_RING;
+	params->ring_mmap_size = kevent_ring_size(user);
+	params->consumer_mmap_offset = KEVENT_MMAP_CONSUMER;
+	params->consumer_mmap_size = PAGE_SIZE;
+	params->producer_offset = offsetof(struct kevent_ring, producer);
+	params->flags_offset = offsetof(struct kevent_ring, flags);
+	params->records_offset = offsetof(struct kevent_ring, records);
+}
+
+/**
+ * sys_kevent_create - make a queue
+ * @uparams: &struct kevent_params, in and out
+ * @size: its size as the program knows it
+ *
+ * Return: a file descriptor or a negative error number.
+ */
+SYSCALL_DEFINE2(kevent_create, struct kevent_params __user *, uparams,
+		size_t, size)
+{
+	struct kevent_params params;
+	struct kevent_user *user;
+	struct file *file;
+	int ret, fd;
+
+	ret = kevent_check_size(size, KEVENT_PARAMS_SIZE_VER0);
+	if (ret)
+		return ret;
+	ret = copy_struct_from_user(&params, sizeof(params), uparams, size);
+	if (ret)
+		return ret;
+	if ((params.size && params.size != size) ||
+	    params.flags & ~(KEVENT_CREATE_NORING | KEVENT_CREATE_INHERIT) ||
+	    params.ring_entries > KEVENT_MAX_ENTRIES || params.reserved0 ||
+	    !kevent_all_zero(params.reserved, sizeof(params.reserved)))
+		return -EINVAL;
+	if (!kevent_may_create())
+		return -EPERM;
+
+	user = kevent_user_alloc(kevent_ring_entries(&params),
+				 params.flags & KEVENT_CREATE_NORING);
+	if (IS_ERR(user))
+		return PTR_ERR(user);
+	kevent_fill_params(&params, user);
+	/* An inode of its own lets a security module tell queues apart. */
+	file = anon_inode_create_getfile("[kevent]", &kevent_fops, user, O_RDWR,
+					 NULL);
+	if (IS_ERR(file)) {
+		kevent_user_put(user);
+		return PTR_ERR(file);
+	}
+	/* From here on the file owns the queue. */
+	fd = get_unused_fd_flags(params.flags & KEVENT_CREATE_INHERIT ?
+				 0 : O_CLOEXEC);
+	if (fd < 0) {
+		fput(file);
+		return fd;
+	}
+	if (copy_to_user(uparams, &params, sizeof(params))) {
+		put_unused_fd(fd);
+		fput(file);
+		return -EFAULT;
+	}
+	fd_install(fd, file);
+	return fd;
+}
+
+static struct kevent_user *kevent_user_of(struct fd f)
+{
+	if (fd_empty(f))
+		return ERR_PTR(-EBADF);
+	if (fd_file(f)->f_op != &kevent_fops)
+		return ERR_PTR(-EINVAL);
+	return fd_file(f)->private_data;
+}
+
+static void __user *kevent_entry(void __user *changes, u32 index, u32 change_size)
+{
+	return changes + (size_t)index * change_size;
+}
+
+/*
+ * Copy entries in until one faults.  An entry with unknown parts gets its error
+ * here and is not applied: its operation is set to 0.
+ */
+static u32 kevent_copy_changes(struct kevent_change *chunk, void __user *from,
+			       u32 nr, u32 change_size)
+{
+	u32 i;
+
+	if (change_size == sizeof(*chunk) &&
+	    !copy_from_user(chunk, from, nr * sizeof(*chunk))) {
+		for (i = 0; i < nr; i++)
+			chunk[i].result = 0;
+		return nr;
+	}
+	for (i = 0; i < nr; i++) {
+		int ret = copy_struct_from_user(&chunk[i], sizeof(*chunk),
+						kevent_entry(from, i, change_size),
+						change_size);
+
+		if (ret == -EFAULT)
+			return i;
+		chunk[i].result = 0;
+		if (ret) {
+			chunk[i].op = 0;
+			chunk[i].result = ret;
+		}
+	}
+	return nr;
+}
+
+/* Write results and ids until one faults. */
+static u32 kevent_write_results(const struct kevent_change *chunk,
+				void __user *to, u32 nr, u32 change_size)
+{
+	u32 i = 0;
+
+	if (!user_write_access_begin(to, (size_t)nr * change_size))
+		return 0;
+	for (i = 0; i < nr; i++) {
+		struct kevent_change __user *entry =
+			kevent_entry(to, i, change_size);
+
+		unsafe_put_user(chunk[i].result, &entry->result, fault);
+		unsafe_put_user(chunk[i].id, &entry->id, fault);
+	}
+fault:
+	user_write_access_end();
+	return i;
+}
+
+/**
+ * kevent_apply_changes - apply an array of changes
+ * @user: the queue
+ * @changes: the array, in user memory
+ * @nr: number of entries
+ * @change_size: bytes per entry
+ * @failed: set if the result of an entry is an error
+ *
+ * The queue's mutex is not held while user memory is touched.  That the results
+ * can be written is tried before a chunk is applied; should it fail all the
+ * same, ADDs of this chunk whose result is not told are taken back.
+ *
+ * Return: the number of entries whose results were written, or -EFAULT or -EINTR
+ * if that is none.
+ */
+static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
+				u32 nr, u32 change_size, bool *failed)
+{
+	struct kevent_change chunk[KEVENT_CHANGE_CHUNK];
+	u32 done = 0, n, told, i;
+
+	kevent_reap(user);
+	while (done < nr) {
+		void __user *from = kevent_entry(changes, done, change_size);
+
+		n = min(nr - done, KEVENT_CHANGE_CHUNK);
+		n = kevent_copy_changes(chunk, from, n, change_size);
+		n = kevent_write_results(chunk, from, n, change_size);
+		if (!n)
+			return done ?: -EFAULT;
+		if (mutex_lock_killable(&user->mutex))
+			return done ?: -EINTR;
+		for (i = 0; i < n; i++) {
+			if (chunk[i].op || !chunk[i].result)
+				chunk[i].result = kevent_apply(user, &chunk[i]);
+			if (chunk[i].result)
+				*failed = true;
+		}
+		mutex_unlock(&user->mutex);
+
+		told = kevent_write_results(chunk, from, n, change_size);
+		done += told;
+		if (told < n) {
+			mutex_lock(&user->mutex);
+			for (i = told; i < n; i++)
+				if (chunk[i].op == KEVENT_OP_ADD && !chunk[i].result)
+					kevent_undo_add(user, chunk[i].id);
+			mutex_unlock(&user->mutex);
+			return done ?: -EFAULT;
+		}
+		if (fatal_signal_pending(current))
+			break;
+		cond_resched();
+	}
+	return done;
+}
+
+static int kevent_check_changes(u32 nr, u32 change_size)
+{
+	if (nr > INT_MAX || change_size % sizeof(u64))
+		return -EINVAL;
+	return kevent_check_size(change_size, KEVENT_CHANGE_SIZE_VER0);
+}
+
+/**
+ * sys_kevent_ctl - apply changes to a queue's set of interests
+ * @kfd: the queue
+ * @changes: array of &struct kevent_change
+ * @nr: number of entries
+ * @change_size: bytes per entry as the program knows it
+ * @flags: must be 0
+ *
+ * Return: the number of entries applied, each with a result of its own, or a
+ * negative error number.
+ */
+SYSCALL_DEFINE5(kevent_ctl, int, kfd, struct kevent_change __user *, changes,
+		u32, nr, u32, change_size, u32, flags)
+{
+	struct kevent_user *user;
+	bool failed = false;
+	int ret;
+
+	CLASS(fd, f)(kfd);
+	user = kevent_user_of(f);
+	if (IS_ERR(user))
+		return PTR_ERR(user);
+	if (flags)
+		return -EINVAL;
+	ret = kevent_check_changes(nr, change_size);
+	if (ret)
+		return ret;
+	return kevent_apply_changes(user, changes, nr, change_size, &failed);
+}
+
+static int kevent_check_wait_args(const struct kevent_wait_args *args)
+{
+	if (args->flags & ~(KEVENT_WAIT_TIMEOUT | KEVENT_WAIT_ABSTIME) ||
+	    !kevent_all_zero(args->reserved, sizeof(args->reserved)))
+		return -EINVAL;
+	if (args->timeout_ns > KTIME_MAX || args->min_wait_ns > KTIME_MAX)
+		return -EINVAL;
+	if (!(args->flags & KEVENT_WAIT_TIMEOUT)) {
+		if (args->flags || args->clockid || args->timeout_ns)
+			return -EINVAL;
+	} else if (args->clockid != CLOCK_MONOTONIC &&
+		   args->clockid != CLOCK_REALTIME &&
+		   args->clockid != CLOCK_BOOTTIME &&
+		   args->clockid != CLOCK_TAI) {
+		return -EINVAL;
+	}
+	if (!args->sigmask && args->sigmask_size)
+		return -EINVAL;
+	if (!args->nr_changes)
+		return args->changes || args->change_size ? -EINVAL : 0;
+	return kevent_check_changes(args->nr_changes, args->change_size);
+}
+
+static void kevent_fill_spec(struct kevent_wait_spec *spec,
+			     const struct kevent_wait_args *args)
+{
+	spec->may_sleep = true;
+	spec->min_wait_ns = args->min_wait_ns;
+	if (!(args->flags & KEVENT_WAIT_TIMEOUT))
+		return;
+	spec->has_deadline = true;
+	spec->clock = args->clockid;
+	if (args->flags & KEVENT_WAIT_ABSTIME) {
+		spec->deadline = timens_ktime_to_host(spec->clock,
+						      args->timeout_ns);
+		return;
+	}
+	/* A span is not changed by setting a clock. */
+	if (spec->clock == CLOCK_BOOTTIME) {
+		spec->deadline = ktime_get_boottime();
+	} else {
+		spec->clock = CLOCK_MONOTONIC;
+		spec->deadline = ktime_get();
+	}
+	spec->deadline = ktime_add_safe(spec->deadline, args->timeout_ns);
+	spec->may_sleep = args->timeout_ns;
+}
+
+static int kevent_set_sigmask(const struct kevent_wait_args *args)
+{
+	void __user *mask = u64_to_user_ptr(args->sigmask);
+
+	if (!mask)
+		return 0;
+#ifdef CONFIG_COMPAT
+	if (in_compat_syscall())
+		return set_compat_user_sigmask(mask, args->sigmask_size);
+#endif
+	return set_user_sigmask(mask, args->sigmask_size);
+}
+
+/**
+ * struct kevent_wait_call - what the two waiting calls differ in
+ * @user: the queue
+ * @buf: kevent_get_events(): where to; NULL for kevent_wait()
+ * @min_nr: records to wait for
+ * @max_nr: kevent_get_events(): room in @buf
+ */
+struct kevent_wait_call {
+	struct kevent_user	*user;
+	struct ukevent __user	*buf;
+	u32			min_nr;
+	u32			max_nr;
+};
+
+static int kevent_do_wait(const struct kevent_wait_call *call,
+			  struct kevent_wait_args __user *uargs, size_t size)
+{
+	struct kevent_wait_args args = {};
+	struct kevent_wait_spec spec = {};
+	bool failed = false;
+	int ret, done = 0;
+
+	if (uargs) {
+		ret = kevent_check_size(size, KEVENT_WAIT_ARGS_SIZE_VER0);
+		if (ret)
+			return ret;
+		ret = copy_struct_from_user(&args, sizeof(args), uargs, size);
+		if (ret)
+			return ret;
+	} else if (size) {
+		return -EINVAL;
+	}
+	ret = kevent_check_wait_args(&args);
+	if (ret)
+		return ret;
+	kevent_fill_spec(&spec, &args);
+	ret = kevent_set_sigmask(&args);
+	if (ret)
+		return ret;
+
+	if (args.nr_changes) {
+		/* Changes are applied once: see first that it can be told. */
+		ret = put_user(0, &uargs->changes_done);
+		if (ret)
+			goto restore;
+		done = kevent_apply_changes(call->user,
+					    u64_to_user_ptr(args.changes),
+					    args.nr_changes, args.change_size,
+					    &failed);
+		if (done < 0) {
+			ret = done;
+			goto restore;
+		}
+		if (failed || done < args.nr_changes)
+			spec.may_sleep = false;
+		ret = put_user(done, &uargs->changes_done);
+		if (ret)
+			goto restore;
+	}
+	if (call->buf)
+		ret = kevent_wait_copy(call->user, call->buf, call->min_nr,
+				       call->max_nr, &spec);
+	else
+		ret = kevent_wait_ring(call->user, call->min_nr, &spec);
+restore:
+	restore_saved_sigmask_unless(ret == -EINTR);
+	return ret;
+}
+
+/**
+ * sys_kevent_wait - publish what is held back and wait for records
+ * @kfd: a queue with a ring
+ * @min_nr: sleep until the ring holds that many; 0 not to sleep
+ * @uargs: &struct kevent_wait_args or NULL
+ * @size: its size as the program knows it, 0 without
+ *
+ * Return: the number of unconsumed records or a negative error number.
+ */
+SYSCALL_DEFINE4(kevent_wait, int, kfd, u32, min_nr,
+		struct kevent_wait_args __user *, uargs, size_t, size)
+{
+	struct kevent_wait_call call = { .min_nr = min_nr };
+
+	CLASS(fd, f)(kfd);
+	call.user = kevent_user_of(f);
+	if (IS_ERR(call.user))
+		return PTR_ERR(call.user);
+	if (call.user->noring || min_nr > call.user->mask + 1)
+		return -EINVAL;
+	return kevent_do_wait(&call, uargs, size);
+}
+
+/**
+ * sys_kevent_get_events - wait for records and copy them
+ * @kfd: a queue without a ring
+ * @buf: room for @max_nr records
+ * @min_nr: sleep until there are that many; 0 not to sleep
+ * @max_nr: copy at most that many
+ * @uargs: &struct kevent_wait_args or NULL
+ * @size: its size as the program knows it, 0 without
+ *
+ * Return: the number of records copied or a negative error number.
+ */
+SYSCALL_DEFINE6(kevent_get_events, int, kfd, struct ukevent __user *, buf,
+		u32, min_nr, u32, max_nr,
+		struct kevent_wait_args __user *, uargs, size_t, size)
+{
+	struct kevent_wait_call call = {
+		.buf = buf, .min_nr = min_nr, .max_nr = max_nr,
+	};
+
+	CLASS(fd, f)(kfd);
+	call.user = kevent_user_of(f);
+	if (IS_ERR(call.user))
+		return PTR_ERR(call.user);
+	if (!call.user->noring || !max_nr || max_nr > INT_MAX || min_nr > max_nr)
+		return -EINVAL;
+	if (!buf)
+		return -EFAULT;
+	return kevent_do_wait(&call, uargs, size);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kevent - the queue and its file
+ */
+
+#include <linux/file.h>
+#include <linux/init.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "kevent.h"
+#include "ring.h"
+
+struct kmem_cache *kevent_cache __ro_after_init;
+
+/* Wakes the pollers of a queue with none of the sources' locks held. */
+static void kevent_poll_work(struct irq_work *work)
+{
+	struct kevent_user *user = container_of(work, struct kevent_user,
+						poll_work);
+
+	wake_up_poll(&user->poll_wait, EPOLLIN | EPOLLRDNORM);
+}
+
+/**
+ * kevent_user_alloc - make a queue
+ * @entries: records of the ring, a power of two
+ * @noring: for kevent_get_events(), not to be mapped
+ *
+ * Return: the queue with one reference, or -ENOSPC or -ENOMEM.
+ */
+struct kevent_user *kevent_user_alloc(u32 entries, bool noring)
+{
+	struct kevent_user *user;
+	int i, ret;
+
+	user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+	if (!user)
+		return ERR_PTR(-ENOMEM);
+	ret = -ENOSPC;
+	user->ucounts = kevent_charge_queue();
+	if (!user->ucounts)
+		goto free;
+	ret = kevent_ring_alloc(user, entries);
+	if (ret)
+		goto uncharge;
+
+	spin_lock_init(&user->lock);
+	mutex_init(&user->mutex);
+	mutex_init(&user->copy_mutex);
+	init_waitqueue_head(&user->poll_wait);
+	init_irq_work(&user->poll_work, kevent_poll_work);
+	INIT_LIST_HEAD(&user->waiters);
+	for (i = 0; i < KEVENT_NR_LISTS; i++)
+		INIT_LIST_HEAD(&user->lists[i]);
+	user->tree = RB_ROOT_CACHED;
+	user->noring = noring;
+	refcount_set(&user->refs, 1);
+	return user;
+
+uncharge:
+	kevent_uncharge_queue(user->ucounts);
+free:
+	kfree(user);
+	return ERR_PTR(ret);
+}
+
+/**
+ * kevent_user_put - drop a reference
+ * @user: the queue; process context, no locks
+ */
+void kevent_user_put(struct kevent_user *user)
+{
+	if (!refcount_dec_and_test(&user->refs))
+		return;
+	irq_work_sync(&user->poll_work);
+	kevent_uncharge_all(user);
+	kevent_uncharge_queue(user->ucounts);
+	kevent_ring_free(user);
+	mutex_destroy(&user->mutex);
+	mutex_destroy(&user->copy_mutex);
+	kfree(user);
+}
+
+/*
+ * Last close of the queue.  No call on it runs any more; wake-ups and close
+ * hooks of watched files do.
+ */
+static int kevent_file_release(struct inode *inode, struct file *file)
+{
+	struct kevent_user *user = file->private_data;
+	unsigned int batch = 0;
+	struct rb_node *node;
+	struct kevent *k;
+
+	spin_lock_irq(&user->lock);
+	/* Nobody reads what is still to be published. */
+	while ((node = rb_first_cached(&user->tree))) {
+		k = rb_entry(node, struct kevent, node);
+		if (k->flags & KEVENT_F_DEAD) {
+			rb_erase_cached(&k->node, &user->tree);
+			k->flags &= ~KEVENT_F_HELD;
+			kevent_put(k);
+		} else {
+			k->flags &= ~(KEVENT_WANT_LAST | KEVENT_F_HELD);
+			kevent_end(k, 0);
+			kevent_list_move(k, KEVENT_REAP);
+		}
+		if (!(++batch % KEVENT_PUBLISH_BATCH)) {
+			spin_unlock_irq(&user->lock);
+			cond_resched();
+			spin_lock_irq(&user->lock);
+		}
+	}
+	while ((k = list_first_entry_or_null(&user->lists[KEVENT_BACKLOG],
+					     struct kevent, link))) {
+		kevent_list_move(k, KEVENT_NO_LIST);
+		kevent_put(k);
+		if (!(++batch % KEVENT_PUBLISH_BATCH)) {
+			spin_unlock_irq(&user->lock);
+			cond_resched();
+			spin_lock_irq(&user->lock);
+		}
+	}
+	spin_unlock_irq(&user->lock);
+
+	kevent_reap(user);
+	kevent_user_put(user);
+	return 0;
+}
+
+static __poll_t kevent_file_poll(struct file *file, poll_table *wait)
+{
+	struct kevent_user *user = file->private_data;
+	struct kevent *k;
+	bool readable;
+
+	poll_wait(file, &user->poll_wait, wait);
+
+	spin_lock_irq(&user->lock);
+	kevent_ring_refresh(user);
+	k = list_first_entry_or_null(&user->lists[KEVENT_RECHECK],
+				     struct kevent, link);
+	readable = kevent_ring_unread(user) || user->pending ||
+		   (k && k->pos <= user->consumed);
+	user->notified = user->produced;
+	user->poll_due = false;
+	spin_unlock_irq(&user->lock);
+	return readable ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static int kevent_file_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return kevent_ring_mmap(file->private_data, vma);
+}
+
+const struct file_operations kevent_fops = {
+	.owner		= THIS_MODULE,
+	.release	= kevent_file_release,
+	.poll		= kevent_file_poll,
+	.mmap		= kevent_file_mmap,
+	.llseek		= noop_llseek,
+#ifdef CONFIG_PROC_FS
+	.show_fdinfo	= kevent_show_fdinfo,
+#endif
+};
+
+static int __init kevent_user_init(void)
+{
+	kevent_cache = KMEM_CACHE(kevent, SLAB_ACCOUNT | SLAB_PANIC);
+	return 0;
+}
+fs_initcall(kevent_user_init);

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kevent - publishing what was held back, and sleeping
+ *
+ * A wait first collects: backlog, deferred, queries, re-checks.  Then, if there
+ * are not enough records, it sleeps on user->waiters.  A waiter is woken when
+ * there are as many records as it wants beyond those that were promised to
+ * waiters woken before, or, one of them, for a query; it collects and, if there
+ * is still not enough, sleeps on.  One that leaves for another reason after it
+ * was chosen passes that on.
+ */
+
+#include <linux/file.h>
+#include <linux/sched/signal.h>
+#include <linux/task_work.h>
+#include <linux/uaccess.h>
+
+#include "kevent.h"
+#include "ring.h"
+
+/**
+ * struct kevent_waiter - a sleeper
+ * @link: on user->waiters; empty when it was chosen
+ * @task: the thread
+ * @want: records to be woken for
+ * @promised: records it was woken for
+ * @query: it was woken for a query
+ */
+struct kevent_waiter {
+	struct list_head	link;
+	struct task_struct	*task;
+	u32			want;
+	u32			promised;
+	bool			query;
+};
+
+static void kevent_choose(struct kevent_waiter *waiter)
+{
+	list_del_init(&waiter->link);
+	/* It takes the lock before its stack frame goes away. */
+	wake_up_process(waiter->task);
+}
+
+/**
+ * kevent_wake_waiters - wake those whose minimum is met, and one for a query
+ * @user: the queue, locked
+ */
+void kevent_wake_waiters(struct kevent_user *user)
+{
+	struct kevent_waiter *waiter, *next;
+	u32 unread;
+
+	lockdep_assert_held(&user->lock);
+	kevent_ring_refresh(user);
+	unread = kevent_ring_unread(user);
+	list_for_each_entry_safe(waiter, next, &user->waiters, link) {
+		if (unread <= user->promised)
+			break;
+		if (waiter->want > unread - user->promised)
+			continue;
+		waiter->promised = waiter->want;
+		user->promised += waiter->want;
+		kevent_choose(waiter);
+	}
+	waiter = list_first_entry_or_null(&user->waiters, struct kevent_waiter,
+					  link);
+	if (waiter && user->need_query && !user->query_woken) {
+		user->query_woken = true;
+		waiter->query = true;
+		kevent_choose(waiter);
+	}
+}
+
+/**
+ * struct kevent_walk - how far a collection has got
+ * @deferred: deferred interests still to look at
+ * @recheck: level interests still to look at
+ * @looked: at least one level interest was looked at
+ * @min_nr: stop re-checking when there are that many records
+ * @pause: stopped only to let interrupts in
+ */
+struct kevent_walk {
+	u32	deferred;
+	u32	recheck;
+	u32	min_nr;
+	bool	looked;
+	bool	pause;
+};
+
+/*
+ * Publish what needs no query.  Return the next interest whose source is to be
+ * asked, off its list, its file pinned, with a reference; or NULL.
+ */
+static struct kevent *kevent_next_query(struct kevent_user *user,
+					struct kevent_walk *walk)
+{
+	unsigned int budget = KEVENT_PUBLISH_BATCH;
+	struct kevent *k;
+
+	walk->pause = false;
+	kevent_flush_backlog(user, budget);
+	while (kevent_ring_has_room(user)) {
+		if (user->nr_listed[KEVENT_BACKLOG] || !budget--) {
+			walk->pause = true;
+			return NULL;
+		}
+		if (walk->deferred && user->nr_listed[KEVENT_DEFERRED]) {
+			walk->deferred--;
+			k = list_first_entry(&user->lists[KEVENT_DEFERRED],
+					     struct kevent, link);
+			if (!kevent_has_room(k)) {
+				kevent_list_move(k, KEVENT_DEFERRED);
+				continue;
+			}
+			if (!(k->flags & KEVENT_F_QUERY)) {
+				kevent_publish_or_queue(k, 0);
+				continue;
+			}
+		} else if (walk->recheck && user->nr_listed[KEVENT_RECHECK]) {
+			if (walk->looked && walk->min_nr &&
+			    kevent_ring_unread(user) >= walk->min_nr)
+				return NULL;
+			k = list_first_entry(&user->lists[KEVENT_RECHECK],
+					     struct kevent, link);
+			/* In the order of publication: the rest is unread. */
+			if (k->pos > user->consumed)
+				return NULL;
+			walk->recheck--;
+			walk->looked = true;
+		} else {
+			return NULL;
+		}
+		kevent_list_move(k, KEVENT_NO_LIST);
+		k->flags &= ~KEVENT_F_QUERY;
+		if (!kevent_pin(k))
+			continue;	/* the close hook will end it */
+		k->refs++;
+		return k;
+	}
+	return NULL;
+}
+
+/*
+ * Publish what was held back and look again at level interests: all that were
+ * on the list if the caller @would_sleep.
+ *
+ * No lock is held over a query, and files are released with none, before the
+ * caller sleeps.
+ *
+ * Return: the number of unconsumed records.
+ */
+static u32 kevent_collect(struct kevent_user *user, u32 min_nr, bool would_sleep)
+{
+	struct kevent_walk walk = { .min_nr = min_nr };
+	struct file *file = NULL;
+	unsigned long irqflags;
+	struct kevent *k;
+	u32 unread, bits;
+
+	kevent_reap(user);
+
+	irqflags = kevent_lock(user);
+	kevent_ring_refresh(user);
+	walk.deferred = user->nr_listed[KEVENT_DEFERRED];
+	walk.recheck = user->nr_listed[KEVENT_RECHECK];
+	if (!would_sleep)
+		walk.recheck = min(walk.recheck, KEVENT_RECHECK_BUDGET);
+	user->need_query = false;
+	user->query_woken = false;
+	for (;;) {
+		k = kevent_next_query(user, &walk);
+		unread = kevent_ring_unread(user);
+		kevent_unlock(user, irqflags);
+		if (file)
+			__fput_sync(file);
+		file = NULL;
+		if (k) {
+			file = k->file;
+			bits = kevent_ops(k)->query(k);
+		} else if (!walk.pause) {
+			return unread;
+		}
+		cond_resched();
+		irqflags = kevent_lock(user);
+		if (k) {
+			kevent_settle(k, bits);
+			kevent_put(k);
+		}
+		if (fatal_signal_pending(current)) {
+			walk.deferred = 0;
+			walk.recheck = 0;
+			user->need_query = true;
+		}
+	}
+}
+
+static ktime_t kevent_now(clockid_t clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+		return ktime_get_real();
+	case CLOCK_BOOTTIME:
+		return ktime_get_boottime();
+	case CLOCK_TAI:
+		return ktime_get_clocktai();
+	default:
+		return ktime_get();
+	}
+}
+
+/*
+ * Sleep until the deadline, the end of the minimum wait (0: none), or until
+ * chosen.  Return true if the deadline has passed.
+ */
+static bool kevent_sleep(struct kevent_user *user, u32 want,
+			 const struct kevent_wait_spec *spec, ktime_t min_wait_end)
+{
+	struct kevent_waiter waiter = { .task = current, .want = want };
+	ktime_t expires = spec->deadline, *to = NULL;
+	clockid_t clock = spec->clock;
+	bool expired;
+
+	if (spec->has_deadline)
+		to = &expires;
+	if (min_wait_end &&
+	    (!to || ktime_sub(min_wait_end, ktime_get()) <
+		    ktime_sub(spec->deadline, kevent_now(clock)))) {
+		expires = min_wait_end;
+		clock = CLOCK_MONOTONIC;
+		to = &expires;
+	}
+
+	spin_lock_irq(&user->lock);
+	kevent_ring_refresh(user);
+	if (kevent_ring_unread(user) >= want || user->need_query ||
+	    (user->nr_listed[KEVENT_BACKLOG] && kevent_ring_has_room(user))) {
+		spin_unlock_irq(&user->lock);
+		return false;
+	}
+	/* Wakers look at the list under the lock: no barrier needed. */
+	__set_current_state(TASK_INTERRUPTIBLE);
+	list_add_tail(&waiter.link, &user->waiters);
+	spin_unlock_irq(&user->lock);
+
+	expired = !schedule_hrtimeout_range_clock(to, current->timer_slack_ns,
+						  HRTIMER_MODE_ABS, clock);
+	__set_current_state(TASK_RUNNING);
+
+	spin_lock_irq(&user->lock);
+	if (list_empty(&waiter.link)) {
+		user->promised -= waiter.promised;
+		if (waiter.query)
+			user->query_woken = false;
+		/* It may leave with an error: whom else is there to wake? */
+		if (expired || signal_pending(current))
+			kevent_wake_waiters(user);
+	} else {
+		list_del(&waiter.link);
+	}
+	spin_unlock_irq(&user->lock);
+	return expired && to && expires == spec->deadline && clock == spec->clock;
+}
+
+/**
+ * kevent_wait_ring - wait until the ring holds records
+ * @user: the queue
+ * @min_nr: how many
+ * @spec: for how long
+ *
+ * Return: the number of unconsumed records, below @min_nr only after a timeout;
+ * -EINTR if a signal is pending before there are enough.
+ */
+int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
+		     const struct kevent_wait_spec *spec)
+{
+	bool timed_out = !spec->may_sleep;
+	ktime_t min_wait_end = 0;
+	u32 unread;
+
+	for (;;) {
+		unread = kevent_collect(user, min_nr, !timed_out && min_nr);
+		if (unread >= min_nr || timed_out)
+			return unread;
+		if (!unread || !spec->min_wait_ns) {
+			min_wait_end = 0;
+		} else if (!min_wait_end) {
+			min_wait_end = ktime_add_safe(ktime_get(),
+						      spec->min_wait_ns);
+		} else if (ktime_get() >= min_wait_end) {
+			return unread;
+		}
+		if (signal_pending(current))
+			return -EINTR;
+		/* A file that was closed here is not to be held by a sleeper. */
+		if (task_work_pending(current))
+			task_work_run();
+		timed_out = kevent_sleep(user, spec->min_wait_ns && !unread ?
+					 1 : min_nr, spec, min_wait_end);
+	}
+}
+
+/*
+ * Copy records of a queue without a mapping out and consume them.  What could
+ * not be copied stays.
+ */
+static int kevent_copy_records(struct kevent_user *user,
+			       struct ukevent __user *buf, u32 max_nr)
+{
+	struct ukevent chunk[16];
+	u32 copied = 0, left = 0, n, i;
+
+	if (mutex_lock_interruptible(&user->copy_mutex))
+		return -EINTR;
+	while (copied < max_nr) {
+		spin_lock_irq(&user->lock);
+		kevent_ring_refresh(user);
+		kevent_flush_backlog(user, KEVENT_PUBLISH_BATCH);
+		n = min3(kevent_ring_unread(user), max_nr - copied,
+			 (u32)ARRAY_SIZE(chunk));
+		for (i = 0; i < n; i++)
+			chunk[i] = user->records[(user->consumed + i) & user->mask];
+		spin_unlock_irq(&user->lock);
+		if (!n)
+			break;
+		left = copy_to_user(buf + copied, chunk, n * sizeof(*chunk));
+		n -= DIV_ROUND_UP(left, sizeof(*chunk));
+		/* Nobody else writes it: the copy mutex is held. */
+		smp_store_release(user->consumer, *user->consumer + n); /* D */
+		copied += n;
+		if (left)
+			break;
+		cond_resched();
+	}
+	mutex_unlock(&user->copy_mutex);
+	return !copied && left ? -EFAULT : copied;
+}
+
+/**
+ * kevent_wait_copy - wait for records and copy them to the program
+ * @user: a queue without mappings
+ * @buf: where to
+ * @min_nr: wait for that many
+ * @max_nr: room in @buf
+ * @spec: for how long
+ *
+ * Return: the number copied, below @min_nr only after a timeout, a signal or a
+ * fault; -EINTR or -EFAULT if that is none.
+ */
+int kevent_wait_copy(struct kevent_user *user, struct ukevent __user *buf,
+		     u32 min_nr, u32 max_nr, const struct kevent_wait_spec *spec)
+{
+	int ret, copied = 0;
+	u32 need, missing;
+
+	for (;;) {
+		missing = min_nr > copied ? min_nr - copied : 0;
+		need = min(missing, user->mask + 1);
+		ret = kevent_wait_ring(user, need, spec);
+		if (ret < 0)
+			return copied ?: ret;
+		/* Fewer than asked for: it was the timeout. */
+		if (ret < need)
+			missing = 0;
+		ret = kevent_copy_records(user, buf + copied, max_nr - copied);
+		if (ret < 0)
+			return copied ?: ret;
+		copied += ret;
+		if (copied >= min_nr || !missing)
+			return copied;
+	}
+}
