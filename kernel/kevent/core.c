@@ -6,9 +6,9 @@
  * -------------------
  *
  *   source wakes        kevent_poll_wake()         poll.c    source's locks held
- *    kevent triggers     kevent_trigger()          here      takes user->lock
- *     queue publishes     kevent_deliver()         here
- *                          kevent_publish()        here
+ *    kevent triggers     kevent_trigger()          trigger.h takes user->lock
+ *     queue publishes     kevent_deliver()         here, or in kevent_trigger()
+ *                          kevent_publish()        if nothing stands in the way
  *      ring holds           kevent_ring_push()     ring.h    one store-release
  *       sleepers wake        kevent_notify()       here
  *   user consumes       ukevent_take()             tools/lib/kevent/ukevent.h
@@ -94,6 +94,7 @@
 
 #include "kevent.h"
 #include "ring.h"
+#include "trigger.h"
 
 /**
  * kevent_list_move - put an interest on a list, or on none
@@ -108,13 +109,15 @@ void kevent_list_move(struct kevent *k, enum kevent_list list)
 	if (k->list != KEVENT_NO_LIST) {
 		list_del(&k->link);
 		user->nr_listed[k->list]--;
+		k->flags &= ~KEVENT_F_LISTED;
 	}
 	k->list = list;
 	if (list != KEVENT_NO_LIST) {
 		list_add_tail(&k->link, &user->lists[list]);
 		user->nr_listed[list]++;
+		k->flags |= KEVENT_F_LISTED;
 	}
-	if (unlikely(user->pending) &&
+	if (user->attention & KEVENT_A_PENDING &&
 	    !user->nr_listed[KEVENT_BACKLOG] && !user->nr_listed[KEVENT_DEFERRED])
 		kevent_ring_clear_pending(user);
 }
@@ -240,8 +243,7 @@ static __always_inline void kevent_publish(struct kevent *k, u32 bits)
 	}
 	k->seen[0] = bits;
 	k->pending = 0;
-	kevent_ring_push(user, k, bits, record_flags);
-	k->pos = user->produced;
+	k->pos = kevent_ring_push(user, k, bits, record_flags);
 	if ((k->flags & (KEVENT_EDGE | KEVENT_F_QUERY | KEVENT_F_LAST_DUE)) !=
 	    KEVENT_EDGE || k->list != KEVENT_NO_LIST)
 		kevent_published(k);
@@ -336,9 +338,11 @@ void kevent_deliver(struct kevent *k, u32 bits)
 }
 
 /**
- * kevent_settle - bring the answer of a query to the ring
- * @k: the interest; user->lock is held, and a reference
- * @bits: what the query said
+ * kevent_settle - bring what a source said to the ring, if it is still wanted
+ * @k: the interest; user->lock is held
+ * @bits: what the source said
+ *
+ * May free @k if its caller has no reference.
  */
 void kevent_settle(struct kevent *k, u32 bits)
 {
@@ -350,27 +354,24 @@ void kevent_settle(struct kevent *k, u32 bits)
 }
 
 /**
- * kevent_trigger - a source says that events happened
- * @k: the interest
+ * kevent_trigger_slow - kevent_trigger() when something stands in the way
+ * @k: the interest; user->lock is held, and dropped
  * @bits: events, known to be true
+ * @irqflags: from kevent_lock()
  *
- * Any context; the source's locks may be held, user->lock is taken inside.
- *
- * Return: 1, what a wake function returns that took notice.
+ * Return: 1.
  */
-int kevent_trigger(struct kevent *k, u32 bits)
+int kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
+	__releases(k->user->lock)
 {
 	struct kevent_user *user = k->user;
-	unsigned long irqflags = kevent_lock(user);
 
+	/* MODIFY may have come between. */
 	bits &= k->events;
-	if (likely(!(k->flags & (KEVENT_F_DEAD | KEVENT_F_DISABLED |
-				 KEVENT_F_NEW)))) {
-		if (likely(bits))
-			kevent_deliver(k, bits);
-	} else if (k->flags & KEVENT_F_NEW) {
+	if (k->flags & KEVENT_F_NEW)
 		k->pending |= bits;
-	}
+	else
+		kevent_settle(k, bits);
 	kevent_unlock(user, irqflags);
 	return 1;
 }
@@ -422,9 +423,12 @@ void kevent_notify(struct kevent_user *user)
 	lockdep_assert_held(&user->lock);
 	if (!list_empty(&user->waiters))
 		kevent_wake_waiters(user);
-	/* Pollers look again under the lock after they joined. */
-	if (!waitqueue_active(&user->poll_wait))
+	/* Pollers join, and then set SLEEPERS and look under the lock. */
+	if (!waitqueue_active(&user->poll_wait)) {
+		if (list_empty(&user->waiters))
+			user->attention &= ~KEVENT_A_SLEEPERS;
 		return;
+	}
 	/* Was the ring empty before what was published since the last look? */
 	kevent_ring_refresh(user);
 	if (user->consumed >= user->notified &&

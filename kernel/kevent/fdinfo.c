@@ -71,7 +71,7 @@ void kevent_show_fdinfo(struct seq_file *m, struct file *file)
 	kevent_ring_refresh(user);
 	seq_printf(m, "entries: %u produced: %llu consumed: %llu pending: %d interests: %u\n",
 		   user->mask + 1, user->produced, user->consumed,
-		   user->pending, user->nr_kevents);
+		   user->attention & KEVENT_A_PENDING, user->nr_kevents);
 	seq_printf(m, "backlog: %u deferred: %u recheck: %u\n",
 		   user->nr_listed[KEVENT_BACKLOG],
 		   user->nr_listed[KEVENT_DEFERRED],
@@ -80,7 +80,8 @@ void kevent_show_fdinfo(struct seq_file *m, struct file *file)
 	while (!seq_has_overflowed(m) && kevent_next_snapshot(user, &shot)) {
 		seq_printf(m, "id: %llu type: %s ident: %d events: %x cookie: %llx flags: %x\n",
 			   shot.id, kevent_sources[shot.type]->name, shot.fd,
-			   shot.events, shot.cookie, shot.flags);
+			   shot.events & kevent_sources[shot.type]->valid_events,
+			   shot.cookie, shot.flags & KEVENT_F_USER);
 		cond_resched();
 	}
 }

@@ -27,6 +27,8 @@ struct ucounts;
 #define KEVENT_RECHECK_BUDGET	64U
 /* Publications after which a walk opens the lock for interrupts. */
 #define KEVENT_PUBLISH_BATCH	64
+/* Looks at interests after which a walk offers the processor. */
+#define KEVENT_WALK_BATCH	16
 
 /* struct kevent.flags; the modes and WANT_LAST keep their values of the UAPI. */
 #define KEVENT_F_USER	(KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH | \
@@ -37,6 +39,11 @@ struct ucounts;
 #define KEVENT_F_QUERY		0x0800	/* ask the source before publishing */
 #define KEVENT_F_HELD		0x1000	/* dispatch record not yet acknowledged */
 #define KEVENT_F_LAST_DUE	0x2000	/* dead, its last record is to come */
+#define KEVENT_F_LISTED		0x4000	/* list is not KEVENT_NO_LIST */
+
+/* struct kevent_user.attention: what keeps a trigger off the short way */
+#define KEVENT_A_PENDING	0x01	/* PENDING is set in the ring */
+#define KEVENT_A_SLEEPERS	0x02	/* there may be waiters or pollers */
 
 /* What struct kevent.link is on. */
 enum kevent_list {
@@ -109,11 +116,10 @@ struct kevent {
  * @lock: irq-safe; taken inside wait queue heads of sources
  * @produced: records published since the queue was made
  * @consumed: records consumed, as last seen; see kevent_ring_refresh()
- * @records: the records, in the ring mapping
- * @ring: producer index and flag word, in the ring mapping
+ * @ring: producer index, flag word and records, in the ring mapping
  * @consumer: the consumer index, in the consumer page; anything may be in it
  * @mask: entries - 1
- * @pending: what the flag word says
+ * @attention: KEVENT_A_PENDING and so on
  * @need_query: an interest was deferred for a query since the last walk
  * @query_woken: a waiter was woken for that
  * @poll_due: pollers of the queue are to be woken
@@ -141,10 +147,9 @@ struct kevent_user {
 	u32			mask;
 	u64			produced;
 	u64			consumed;
-	struct ukevent		*records;
 	struct kevent_ring	*ring;
 	u32			*consumer;
-	bool			pending;
+	u8			attention;
 	bool			need_query;
 	bool			query_woken;
 	bool			poll_due;
@@ -214,7 +219,8 @@ static inline const struct kevent_source_ops *kevent_ops(const struct kevent *k)
 extern const struct kevent_source_ops kevent_poll_ops;
 
 /* core.c */
-int kevent_trigger(struct kevent *k, u32 bits);
+int kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
+	__releases(k->user->lock);
 int kevent_trigger_query(struct kevent *k);
 void kevent_deliver(struct kevent *k, u32 bits);
 void kevent_publish_or_queue(struct kevent *k, u32 bits);
@@ -306,11 +312,7 @@ static __always_inline void kevent_unlock(struct kevent_user *user,
 					  unsigned long irqflags)
 	__releases(user->lock)
 {
-	bool notify = !list_empty(&user->waiters);
-
-	/* Both kinds of sleepers join under the lock, or look again under it. */
-	notify |= waitqueue_active(&user->poll_wait);
-	if (unlikely(notify))
+	if (unlikely(user->attention & KEVENT_A_SLEEPERS))
 		kevent_notify(user);
 	spin_unlock_irqrestore(&user->lock, irqflags);
 }

@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 
 #include "kevent.h"
+#include "trigger.h"
 
 #define KEVENT_POLL_BELIEVED	(EPOLLIN | EPOLLOUT)
 #define KEVENT_POLL_EVENTS	(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | \
@@ -44,36 +45,34 @@ struct kevent_poll_table {
 };
 
 /*
- * The queue head is going away before the file (signalfd, binder).  After the
- * store nothing protects the hook: kevent_unhook() no longer finds a head whose
- * lock it would have to wait for.
+ * The wake-up tells less than what was asked for, or that the queue head is
+ * going away before the file (signalfd, binder).  Then, after the store nothing
+ * protects the hook: kevent_unhook() no longer finds a head whose lock it would
+ * have to wait for.
  */
-static noinline void kevent_poll_free(struct kevent_hook *hook, struct kevent *k)
+static noinline int kevent_poll_wake_vague(struct kevent_hook *hook,
+					   struct kevent *k, __poll_t happened)
 {
 	kevent_trigger_query(k);
-	list_del_init(&hook->wait.entry);
-	/* pairs with the load in kevent_unhook() */
-	smp_store_release(&hook->head, NULL);
+	if (happened & POLLFREE) {
+		list_del_init(&hook->wait.entry);
+		/* pairs with the load in kevent_unhook() */
+		smp_store_release(&hook->head, NULL);
+	}
+	return 1;
 }
 
 static __always_inline int kevent_poll_wake(struct kevent_hook *hook,
 					    struct kevent *k, void *key)
 {
 	__poll_t happened = key_to_poll(key);
-	u32 bits;
+	/* kevent_poll_modified() makes sure that a change is seen in time. */
+	u32 bits = (__force u32)happened & READ_ONCE(k->events);
 
-	if (unlikely(happened & POLLFREE)) {
-		kevent_poll_free(hook, k);
-		return 1;
-	}
-	if (unlikely(!happened))
-		return kevent_trigger_query(k);
-	/* kevent_poll_modified() makes sure that this sees a change in time. */
-	bits = (__force u32)happened & READ_ONCE(k->events);
-	if (!bits)
+	if (!bits && happened)
 		return 0;
-	if (unlikely(bits & ~(__force u32)KEVENT_POLL_BELIEVED))
-		return kevent_trigger_query(k);
+	if (unlikely(!bits || bits & ~(__force u32)KEVENT_POLL_BELIEVED))
+		return kevent_poll_wake_vague(hook, k, happened);
 	return kevent_trigger(k, bits);
 }
 
@@ -219,7 +218,8 @@ static u32 kevent_poll_query(struct kevent *k)
 const struct kevent_source_ops kevent_poll_ops = {
 	.name		= "poll",
 	.valid_events	= (__force u32)KEVENT_POLL_EVENTS,
-	.always_events	= (__force u32)(EPOLLERR | EPOLLHUP),
+	/* POLLFREE is here for the wake function, ->poll does not return it. */
+	.always_events	= (__force u32)(EPOLLERR | EPOLLHUP | POLLFREE),
 	.rereadable	= true,
 	.check_file	= kevent_poll_check_file,
 	.attach		= kevent_poll_attach,

@@ -54,7 +54,6 @@ int kevent_ring_alloc(struct kevent_user *user, u32 entries)
 	user->area_pages = 1 + (size >> PAGE_SHIFT);
 	user->consumer = user->area;
 	user->ring = user->area + PAGE_SIZE;
-	user->records = user->ring->records;
 	user->mask = entries - 1;
 	return 0;
 }

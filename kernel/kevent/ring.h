@@ -77,12 +77,16 @@ static inline bool kevent_ring_has_room(struct kevent_user *user)
  * @k: the interest
  * @events: events of the record
  * @flags: flags of the record
+ *
+ * Return: the producer position after the record.
  */
-static inline void kevent_ring_push(struct kevent_user *user,
-				    const struct kevent *k, u32 events,
-				    u16 flags)
+static __always_inline u64 kevent_ring_push(struct kevent_user *user,
+					    const struct kevent *k, u32 events,
+					    u16 flags)
 {
-	struct ukevent *record = &user->records[user->produced & user->mask];
+	struct kevent_ring *ring = user->ring;
+	u64 produced = user->produced;
+	struct ukevent *record = &ring->records[produced & user->mask];
 
 	record->cookie = k->cookie;
 	record->events = events;
@@ -90,8 +94,9 @@ static inline void kevent_ring_push(struct kevent_user *user,
 	record->flags = flags;
 	record->data[0] = 0;
 	record->data[1] = 0;
-	user->produced++;
-	smp_store_release(&user->ring->producer, (u32)user->produced); /* B */
+	user->produced = ++produced;
+	smp_store_release(&ring->producer, (u32)produced); /* B */
+	return produced;
 }
 
 /**
@@ -103,9 +108,9 @@ static inline void kevent_ring_push(struct kevent_user *user,
  */
 static inline void kevent_ring_set_pending(struct kevent_user *user)
 {
-	if (user->pending)
+	if (user->attention & KEVENT_A_PENDING)
 		return;
-	user->pending = true;
+	user->attention |= KEVENT_A_PENDING;
 	user->poll_due = true;
 	WRITE_ONCE(user->ring->flags, KEVENT_RING_PENDING);
 	smp_mb(); /* F, pairs with E */
@@ -118,7 +123,7 @@ static inline void kevent_ring_set_pending(struct kevent_user *user)
  */
 static inline void kevent_ring_clear_pending(struct kevent_user *user)
 {
-	user->pending = false;
+	user->attention &= ~KEVENT_A_PENDING;
 	WRITE_ONCE(user->ring->flags, 0);
 }
 

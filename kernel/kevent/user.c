@@ -142,8 +142,10 @@ static __poll_t kevent_file_poll(struct file *file, poll_table *wait)
 	kevent_ring_refresh(user);
 	k = list_first_entry_or_null(&user->lists[KEVENT_RECHECK],
 				     struct kevent, link);
-	readable = kevent_ring_unread(user) || user->pending ||
+	readable = kevent_ring_unread(user) ||
+		   user->attention & KEVENT_A_PENDING ||
 		   (k && k->pos <= user->consumed);
+	user->attention |= KEVENT_A_SLEEPERS;
 	user->notified = user->produced;
 	user->poll_due = false;
 	spin_unlock_irq(&user->lock);

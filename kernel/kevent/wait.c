@@ -98,7 +98,8 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 	struct kevent *k;
 
 	walk->pause = false;
-	kevent_flush_backlog(user, budget);
+	if (user->nr_listed[KEVENT_BACKLOG])
+		kevent_flush_backlog(user, budget);
 	while (kevent_ring_has_room(user)) {
 		if (user->nr_listed[KEVENT_BACKLOG] || !budget--) {
 			walk->pause = true;
@@ -155,7 +156,7 @@ static u32 kevent_collect(struct kevent_user *user, u32 min_nr, bool would_sleep
 	struct file *file = NULL;
 	unsigned long irqflags;
 	struct kevent *k;
-	u32 unread, bits;
+	u32 unread, bits, looks = 0;
 
 	kevent_reap(user);
 
@@ -180,7 +181,8 @@ static u32 kevent_collect(struct kevent_user *user, u32 min_nr, bool would_sleep
 		} else if (!walk.pause) {
 			return unread;
 		}
-		cond_resched();
+		if (!(++looks % KEVENT_WALK_BATCH))
+			cond_resched();
 		irqflags = kevent_lock(user);
 		if (k) {
 			kevent_settle(k, bits);
@@ -240,6 +242,7 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 	/* Wakers look at the list under the lock: no barrier needed. */
 	__set_current_state(TASK_INTERRUPTIBLE);
 	list_add_tail(&waiter.link, &user->waiters);
+	user->attention |= KEVENT_A_SLEEPERS;
 	spin_unlock_irq(&user->lock);
 
 	expired = !schedule_hrtimeout_range_clock(to, current->timer_slack_ns,
@@ -318,7 +321,7 @@ static int kevent_copy_records(struct kevent_user *user,
 		n = min3(kevent_ring_unread(user), max_nr - copied,
 			 (u32)ARRAY_SIZE(chunk));
 		for (i = 0; i < n; i++)
-			chunk[i] = user->records[(user->consumed + i) & user->mask];
+			chunk[i] = user->ring->records[(user->consumed + i) & user->mask];
 		spin_unlock_irq(&user->lock);
 		if (!n)
 			break;

@@ -58,8 +58,8 @@
  * @fd: the queue's descriptor
  * @entries: records the ring holds, a power of two
  * @head: consumer index (the single consumer's own copy)
- * @taken: records taken since the kernel was last entered
  * @flush_after: enter the kernel for what it holds back after that many
+ * @taken: records taken since the kernel was last entered
  * @has_level: there are level interests, which ukevent_add_poll() notes: the
  *	kernel is then entered every @flush_after records, and when the ring is
  *	empty, as only that publishes them again
@@ -76,8 +76,8 @@ struct ukevent_queue {
 	int			fd;
 	uint32_t		entries;
 	uint32_t		head;
-	uint32_t		taken;
 	uint32_t		flush_after;
+	uint32_t		taken;
 	int			has_level;
 	const uint32_t		*producer;
 	const uint32_t		*flags;
@@ -189,10 +189,18 @@ fail:
 	return ret;
 }
 
+/* Copy records out; they lie in one run, or in two around the ring's end. */
 static inline void ukevent_copy(const struct ukevent_queue *q, uint32_t index,
-				struct ukevent *to)
+				struct ukevent *to, uint32_t nr)
 {
-	*to = q->records[index & (q->entries - 1)];
+	const struct ukevent *from = q->records + (index & (q->entries - 1));
+	const struct ukevent *end = q->records + q->entries;
+
+	for (; nr; nr--) {
+		*to++ = *from++;
+		if (from == end)
+			from = q->records;
+	}
 }
 
 /**
@@ -208,14 +216,12 @@ static inline uint32_t ukevent_take(struct ukevent_queue *q,
 {
 	uint32_t head = q->head;
 	uint32_t n = __atomic_load_n(q->producer, __ATOMIC_ACQUIRE) - head; /* C */
-	uint32_t i;
 
 	if (!n)
 		return 0;
 	if (n > max)
 		n = max;
-	for (i = 0; i < n; i++)
-		ukevent_copy(q, head + i, &buf[i]);
+	ukevent_copy(q, head, buf, n);
 	q->head = head + n;
 	q->taken += n;
 	__atomic_store_n(q->consumer, head + n, __ATOMIC_RELEASE); /* D */
@@ -238,7 +244,7 @@ static inline uint32_t ukevent_take_shared(struct ukevent_queue *q,
 					   struct ukevent *buf, uint32_t max)
 {
 	uint32_t head = __atomic_load_n(q->consumer, __ATOMIC_ACQUIRE);
-	uint32_t i, n;
+	uint32_t n;
 
 	for (;;) {
 		n = __atomic_load_n(q->producer, __ATOMIC_ACQUIRE) - head; /* C */
@@ -250,8 +256,7 @@ static inline uint32_t ukevent_take_shared(struct ukevent_queue *q,
 		}
 		if (n > max)
 			n = max;
-		for (i = 0; i < n; i++)
-			ukevent_copy(q, head + i, &buf[i]);
+		ukevent_copy(q, head, buf, n);
 		/* D and E; failing, it is the acquire of a fresh head */
 		if (__atomic_compare_exchange_n(q->consumer, &head, head + n, 0,
 						__ATOMIC_SEQ_CST,
