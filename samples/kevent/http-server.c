@@ -1,0 +1,1049 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * http-server - HTTP/1.1 for static files on kevent queues
+ *
+ * One queue, one listener (SO_REUSEPORT) and one set of connections per
+ * thread; threads share nothing but the stop signal and the root directory.
+ *
+ * What a server author may want to copy:
+ *
+ * - A socket is registered once, in edge mode and for both directions; never
+ *   modified, never removed.  Sockets accepted together are registered in one
+ *   call.
+ * - A record only says which directions are worth trying.  They are tried
+ *   until the socket says EAGAIN, but never longer than a fair turn: what is
+ *   left is kept on a list of ready connections, and the queue is looked at
+ *   without sleeping in between.
+ * - close() ends the interest.  The connection is freed when the record with
+ *   KEVENT_REC_LAST comes, as older ones may still lie in the ring.
+ * - There is one time limit, so a list in the order of deadlines is enough of
+ *   a timer: the wait times out when the first one is due.
+ *
+ * Requests may be pipelined: all that was read is answered into one buffer,
+ * which is sent before more is answered.  A client that does not read is thus
+ * not read from, and the limit closes it in the end.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/openat2.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/queue.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ukevent.h"
+
+#define IN_SIZE		8192		/* longest request head */
+#define OUT_SIZE	16384
+#define HEAD_ROOM	4096		/* room for any head we send */
+#define MAX_TARGET	2048		/* longest request target */
+#define MAX_BODY	1048576		/* longest request body, skipped */
+#define FILE_CHUNK	131072		/* most of a file sent at once */
+#define ROUNDS		4		/* of read and write in one turn */
+#define BATCH		64		/* records, connections taken at once */
+#define PROGRESS	16384		/* bytes that earn a new deadline */
+#define NSEC		1000000000ULL
+#define ACCEPT_PAUSE	(NSEC / 10)	/* when accept() is out of resources */
+
+/* Cookies that are not connections. */
+#define COOKIE_LISTENER	0
+#define COOKIE_STOP	1
+
+struct conn {
+	TAILQ_ENTRY(conn)	ready;
+	TAILQ_ENTRY(conn)	timed;
+	__u64			deadline;
+	__u64			moved;		/* bytes since it was set */
+	int			fd;		/* -1: closed, wait for LAST */
+	int			file;		/* body being sent */
+	off_t			file_pos, file_end;
+	__u64			skip;		/* request body still to come */
+	size_t			in_pos, in_end;	/* not parsed: in[pos..end) */
+	size_t			scanned;	/* of that, in complete lines */
+	size_t			out_pos, out_end;
+	bool			is_ready;
+	bool			readable, writable;	/* worth trying */
+	bool			hangup;		/* the end of input is near */
+	bool			eof;		/* ... and was read */
+	bool			closing;	/* answer no more requests */
+	bool			lingering;	/* all sent, wait for the client */
+	char			in[IN_SIZE];
+	char			out[OUT_SIZE];
+};
+
+TAILQ_HEAD(conn_list, conn);
+
+struct worker {
+	struct ukevent_queue	queue;
+	pthread_t		thread;
+	int			listener;
+	bool			stop;
+	unsigned int		nr_conns;	/* until freed */
+	__u64			now;
+	__u64			accept_at;	/* UKEVENT_FOREVER: not needed */
+	struct conn_list	ready;
+	struct conn_list	timed;		/* all open ones, by deadline */
+	time_t			date_of;
+	char			date[32];
+};
+
+struct request {
+	char			*method, *target;
+	bool			head, http11, keep_alive, no_keep_alive;
+	bool			has_host, has_length, chunked, expect;
+	__u64			length;
+};
+
+static int root_fd;
+static int stop_fd;
+static __u64 time_limit = 15 * NSEC;
+
+static void die(const char *what, int err)
+{
+	fprintf(stderr, "http-server: %s: %s\n", what, strerror(err));
+	exit(1);
+}
+
+static __u64 clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NSEC + ts.tv_nsec;
+}
+
+/*
+ * Parsing a request head.  Functions return 0 or the status to answer with.
+ */
+
+static bool is_token(const char *s)
+{
+	for (; *s; s++) {
+		if (!isalnum((unsigned char)*s) &&
+		    !strchr("!#$%&'*+-.^_`|~", *s))
+			return false;
+	}
+	return true;
+}
+
+/* Cut the line off the text at *p; there is at least one. */
+static char *next_line(char **p)
+{
+	char *line = *p;
+	char *nl = strchr(line, '\n');
+
+	*p = nl + 1;
+	if (nl > line && nl[-1] == '\r')
+		nl--;
+	*nl = '\0';
+	return line;
+}
+
+static int parse_request_line(char *line, struct request *rq)
+{
+	char *version, *p;
+
+	rq->method = line;
+	rq->target = strchr(line, ' ');
+	if (!rq->target)
+		return 400;
+	*rq->target++ = '\0';
+	version = strchr(rq->target, ' ');
+	if (!version)
+		return 400;
+	*version++ = '\0';
+	if (!*rq->method || !is_token(rq->method) || !*rq->target)
+		return 400;
+	if (strlen(version) != 8 || strncmp(version, "HTTP/", 5) ||
+	    !isdigit((unsigned char)version[5]) || version[6] != '.' ||
+	    !isdigit((unsigned char)version[7]))
+		return 400;
+	if (version[5] != '1')
+		return 505;
+	rq->http11 = version[7] != '0';
+	rq->keep_alive = rq->http11;
+	rq->head = !strcmp(rq->method, "HEAD");
+	if (strlen(rq->target) > MAX_TARGET)
+		return 414;
+	for (p = rq->target; *p; p++) {
+		if (*p <= ' ' || *p > '~')
+			return 400;
+	}
+	return 0;
+}
+
+static int parse_length(const char *value, struct request *rq)
+{
+	size_t digits = strspn(value, "0123456789");
+	__u64 length;
+
+	if (!digits || value[digits])
+		return 400;
+	if (digits > 18)
+		return 413;
+	length = strtoull(value, NULL, 10);
+	if (rq->has_length && rq->length != length)
+		return 400;
+	rq->has_length = true;
+	rq->length = length;
+	return 0;
+}
+
+static void parse_connection(char *value, struct request *rq)
+{
+	char *save, *token = strtok_r(value, ", \t", &save);
+
+	for (; token; token = strtok_r(NULL, ", \t", &save)) {
+		if (!strcasecmp(token, "close"))
+			rq->no_keep_alive = true;
+		else if (!strcasecmp(token, "keep-alive"))
+			rq->keep_alive = true;
+	}
+}
+
+static int parse_field(char *line, struct request *rq)
+{
+	char *value = strchr(line, ':');
+	char *end;
+
+	if (!value)
+		return 400;
+	*value++ = '\0';
+	if (!*line || !is_token(line))
+		return 400;
+	value += strspn(value, " \t");
+	for (end = value + strlen(value); end > value; end--) {
+		if (end[-1] != ' ' && end[-1] != '\t')
+			break;
+	}
+	*end = '\0';
+	for (end = value; *end; end++) {
+		if (iscntrl((unsigned char)*end) && *end != '\t')
+			return 400;
+	}
+
+	if (!strcasecmp(line, "Host")) {
+		if (rq->has_host)
+			return 400;
+		rq->has_host = true;
+	} else if (!strcasecmp(line, "Content-Length")) {
+		return parse_length(value, rq);
+	} else if (!strcasecmp(line, "Transfer-Encoding")) {
+		rq->chunked = true;
+	} else if (!strcasecmp(line, "Connection")) {
+		parse_connection(value, rq);
+	} else if (!strcasecmp(line, "Expect")) {
+		rq->expect = true;
+	}
+	return 0;
+}
+
+static int parse_head(char *text, size_t len, struct request *rq)
+{
+	char *line;
+	int status;
+
+	if (memchr(text, '\0', len))
+		return 400;
+	status = parse_request_line(next_line(&text), rq);
+	if (status)
+		return status;
+	while (*(line = next_line(&text))) {
+		status = parse_field(line, rq);
+		if (status)
+			return status;
+	}
+	if (rq->http11 && !rq->has_host)
+		return 400;
+	if (rq->chunked)	/* with a length as well: smuggling */
+		return rq->has_length || !rq->http11 ? 400 : 501;
+	if (rq->length > MAX_BODY)
+		return 413;
+	if (rq->no_keep_alive || (rq->expect && rq->length))
+		rq->keep_alive = false;
+	return 0;
+}
+
+/*
+ * Find the end of the request head in the input, skipping empty lines before
+ * it.  Returns its length, 0 if it is not complete.
+ */
+static size_t head_length(struct conn *c)
+{
+	char *line, *nl;
+
+	for (;;) {
+		line = c->in + c->in_pos + c->scanned;
+		nl = memchr(line, '\n', c->in + c->in_end - line);
+		if (!nl)
+			return 0;
+		c->scanned += nl + 1 - line;
+		if (nl > line + 1 || (nl == line + 1 && *line != '\r'))
+			continue;
+		if (c->scanned > (size_t)(nl + 1 - line))
+			return c->scanned;
+		c->in_pos += c->scanned;
+		c->scanned = 0;
+	}
+}
+
+/*
+ * Answering.
+ */
+
+static const char *reason(int status)
+{
+	switch (status) {
+	case 200: return "OK";
+	case 301: return "Moved Permanently";
+	case 400: return "Bad Request";
+	case 403: return "Forbidden";
+	case 404: return "Not Found";
+	case 405: return "Method Not Allowed";
+	case 413: return "Content Too Large";
+	case 414: return "URI Too Long";
+	case 431: return "Request Header Fields Too Large";
+	case 501: return "Not Implemented";
+	case 503: return "Service Unavailable";
+	case 505: return "HTTP Version Not Supported";
+	default:  return "Internal Server Error";
+	}
+}
+
+static const char *content_type(const char *path)
+{
+	static const char * const types[][2] = {
+		{ ".html", "text/html; charset=utf-8" },
+		{ ".css", "text/css; charset=utf-8" },
+		{ ".js", "text/javascript; charset=utf-8" },
+		{ ".txt", "text/plain; charset=utf-8" },
+		{ ".json", "application/json" },
+		{ ".svg", "image/svg+xml" },
+		{ ".png", "image/png" },
+		{ ".jpg", "image/jpeg" },
+		{ ".ico", "image/x-icon" },
+		{ NULL, "application/octet-stream" },
+	};
+	const char *dot = strrchr(path, '.');
+	int i;
+
+	for (i = 0; types[i][0]; i++) {
+		if (dot && !strcasecmp(dot, types[i][0]))
+			break;
+	}
+	return types[i][1];
+}
+
+static void http_date(time_t t, char *buf, size_t size)
+{
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(buf, size, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+}
+
+static void put_head(struct worker *w, struct conn *c,
+		     const struct request *rq, int status, const char *type,
+		     __u64 length, const char *more)
+{
+	const char *connection = "";
+	time_t now = time(NULL);
+
+	if (now != w->date_of) {
+		w->date_of = now;
+		http_date(now, w->date, sizeof(w->date));
+	}
+	if (!rq->keep_alive)
+		connection = "Connection: close\r\n";
+	else if (!rq->http11)
+		connection = "Connection: keep-alive\r\n";
+	c->out_end += snprintf(c->out + c->out_end, HEAD_ROOM,
+			       "HTTP/1.1 %d %s\r\n"
+			       "Date: %s\r\n"
+			       "Content-Type: %s\r\n"
+			       "Content-Length: %llu\r\n"
+			       "%s%s\r\n",
+			       status, reason(status), w->date, type,
+			       length, connection, more);
+}
+
+static void answer_error(struct worker *w, struct conn *c,
+			 const struct request *rq, int status,
+			 const char *more)
+{
+	char body[64];
+	int len = snprintf(body, sizeof(body), "%d %s\n", status,
+			   reason(status));
+
+	put_head(w, c, rq, status, "text/plain", len, more);
+	if (!rq->head) {
+		memcpy(c->out + c->out_end, body, len);
+		c->out_end += len;
+	}
+}
+
+/* The path of a request target, decoded and relative to the root directory. */
+static int target_path(char *target, char *path)
+{
+	static const char hex[] = "0123456789abcdef";
+	const char *hi, *lo;
+	char *from = target;
+
+	if (*from != '/')
+		return 400;
+	from += strspn(from, "/");
+	while (*from) {
+		if (*from != '%') {
+			*path++ = *from++;
+			continue;
+		}
+		hi = from[1] ? strchr(hex, tolower(from[1])) : NULL;
+		lo = hi && from[2] ? strchr(hex, tolower(from[2])) : NULL;
+		if (!lo || (hi == hex && lo == hex))
+			return 400;
+		*path++ = (hi - hex) << 4 | (lo - hex);
+		from += 3;
+	}
+	*path = '\0';
+	return 0;
+}
+
+/* Open below the root and nowhere else, whatever dots and links are there. */
+static int open_below(const char *path, struct stat *st)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd, err;
+
+	fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, st))
+		return fd;
+	err = errno;
+	close(fd);
+	return -err;
+}
+
+static int open_status(int err)
+{
+	switch (err) {
+	case EACCES:
+	case EPERM:
+		return 403;
+	case ENOENT:
+	case ENOTDIR:
+	case EXDEV:
+	case ELOOP:
+	case ENAMETOOLONG:
+	case ENXIO:
+		return 404;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case EAGAIN:
+		return 503;
+	default:
+		return 500;
+	}
+}
+
+/* Send a file: a small one through the buffer, a large one by sendfile(). */
+static void answer_file(struct worker *w, struct conn *c, struct request *rq,
+			int fd, const struct stat *st, const char *type)
+{
+	char date[32], more[64];
+	ssize_t n = 0;
+
+	http_date(st->st_mtime, date, sizeof(date));
+	snprintf(more, sizeof(more), "Last-Modified: %s\r\n", date);
+	put_head(w, c, rq, 200, type, st->st_size, more);
+	if (rq->head || !st->st_size) {
+		close(fd);
+	} else if ((size_t)st->st_size <= OUT_SIZE - c->out_end) {
+		n = pread(fd, c->out + c->out_end, st->st_size, 0);
+		if (n > 0)
+			c->out_end += n;
+		if (n != st->st_size)	/* shrunk: too late for an error */
+			c->closing = true;
+		close(fd);
+	} else {
+		c->file = fd;
+		c->file_pos = 0;
+		c->file_end = st->st_size;
+	}
+}
+
+static void answer_target(struct worker *w, struct conn *c,
+			  struct request *rq)
+{
+	char path[MAX_TARGET + sizeof("index.html")];
+	char more[MAX_TARGET + 32];
+	char *target = rq->target;
+	struct stat st;
+	size_t len;
+	int status, fd;
+
+	if (!rq->head && strcmp(rq->method, "GET")) {
+		answer_error(w, c, rq, 405, "Allow: GET, HEAD\r\n");
+		return;
+	}
+	if (!strncasecmp(target, "http://", 7)) {	/* absolute form */
+		target += 7;
+		target += strcspn(target, "/?#");
+		if (*target != '/')
+			*--target = '/';
+	}
+	target[strcspn(target, "?#")] = '\0';
+	status = target_path(target, path);
+	if (status) {
+		answer_error(w, c, rq, status, "");
+		return;
+	}
+	len = strlen(path);
+	if (!len || path[len - 1] == '/')
+		memcpy(path + len, "index.html", sizeof("index.html"));
+
+	fd = open_below(path, &st);
+	if (fd < 0) {
+		answer_error(w, c, rq, open_status(-fd), "");
+		return;
+	}
+	if (S_ISREG(st.st_mode)) {
+		answer_file(w, c, rq, fd, &st, content_type(path));
+		return;
+	}
+	close(fd);
+	if (S_ISDIR(st.st_mode)) {
+		target += strspn(target, "/") - 1;
+		snprintf(more, sizeof(more), "Location: %s/\r\n", target);
+		answer_error(w, c, rq, 301, more);
+	} else {
+		answer_error(w, c, rq, 404, "");
+	}
+}
+
+/*
+ * Connections.
+ */
+
+/* A new deadline: the latest of all, as the limit is the same for all. */
+static void conn_set_deadline(struct worker *w, struct conn *c)
+{
+	c->deadline = w->now + time_limit;
+	c->moved = 0;
+	TAILQ_REMOVE(&w->timed, c, timed);
+	TAILQ_INSERT_TAIL(&w->timed, c, timed);
+}
+
+static void conn_moved(struct worker *w, struct conn *c, size_t n)
+{
+	c->moved += n;
+	if (c->moved >= PROGRESS)
+		conn_set_deadline(w, c);
+}
+
+static void conn_ready(struct worker *w, struct conn *c)
+{
+	if (c->is_ready)
+		return;
+	c->is_ready = true;
+	TAILQ_INSERT_TAIL(&w->ready, c, ready);
+}
+
+static void conn_unready(struct worker *w, struct conn *c)
+{
+	if (!c->is_ready)
+		return;
+	c->is_ready = false;
+	TAILQ_REMOVE(&w->ready, c, ready);
+}
+
+static struct conn *conn_new(struct worker *w, int fd)
+{
+	struct conn *c = malloc(sizeof(*c));
+
+	if (!c)
+		return NULL;
+	memset(c, 0, offsetof(struct conn, in));
+	c->fd = fd;
+	c->file = -1;
+	c->deadline = w->now + time_limit;
+	TAILQ_INSERT_TAIL(&w->timed, c, timed);
+	w->nr_conns++;
+	return c;
+}
+
+/* The interest ends here, the memory lives on until LAST. */
+static void conn_close(struct worker *w, struct conn *c)
+{
+	conn_unready(w, c);
+	TAILQ_REMOVE(&w->timed, c, timed);
+	if (c->file >= 0)
+		close(c->file);
+	close(c->fd);
+	c->fd = -1;
+}
+
+static void conn_free(struct worker *w, struct conn *c)
+{
+	free(c);
+	w->nr_conns--;
+}
+
+/*
+ * The steps of a turn: read, answer, write.  They return 1 if something moved,
+ * 0 if nothing can now, -1 if the connection is dead.
+ */
+
+static int conn_read(struct conn *c)
+{
+	size_t len = c->in_end - c->in_pos;
+	ssize_t n;
+
+	if (!len) {
+		c->in_pos = 0;
+		c->in_end = 0;
+	} else if (c->in_end == IN_SIZE && c->in_pos) {
+		memmove(c->in, c->in + c->in_pos, len);
+		c->in_pos = 0;
+		c->in_end = len;
+	}
+	if (!c->readable || c->eof || c->in_end == IN_SIZE)
+		return 0;
+	n = recv(c->fd, c->in + c->in_end, IN_SIZE - c->in_end, 0);
+	if (n < 0) {
+		if (errno == EINTR)
+			return 1;
+		if (errno != EAGAIN)
+			return -1;
+		c->readable = false;
+		return 0;
+	}
+	c->in_end += n;
+	if (!n)
+		c->eof = true;
+	else if (c->in_end < IN_SIZE && !c->hangup)
+		c->readable = false;	/* short: as good as EAGAIN */
+	return 1;
+}
+
+static void conn_answer_one(struct worker *w, struct conn *c, size_t len)
+{
+	struct request rq = {};
+	int status;
+
+	if (len)
+		status = parse_head(c->in + c->in_pos, len, &rq);
+	else			/* buffer full, and not even one line in it */
+		status = c->scanned ? 431 : 414;
+	if (status) {
+		rq.keep_alive = false;
+		answer_error(w, c, &rq, status, "");
+	} else {
+		answer_target(w, c, &rq);
+	}
+	if (!rq.keep_alive)
+		c->closing = true;
+	c->in_pos += len;
+	c->scanned = 0;
+	c->skip = rq.length;
+	conn_set_deadline(w, c);
+}
+
+static int conn_answer(struct worker *w, struct conn *c)
+{
+	size_t before = c->in_pos;
+	size_t len;
+
+	for (;;) {
+		if (c->closing)
+			c->in_pos = c->in_end;
+		len = c->in_end - c->in_pos;
+		if (c->skip && len) {
+			len = len < c->skip ? len : c->skip;
+			c->skip -= len;
+			c->in_pos += len;
+			conn_moved(w, c, len);
+		}
+		if (c->file >= 0 || OUT_SIZE - c->out_end < HEAD_ROOM)
+			break;
+		len = head_length(c);
+		if (!len && c->in_end - c->in_pos < IN_SIZE)
+			break;
+		conn_answer_one(w, c, len);
+	}
+	return c->in_pos != before;
+}
+
+static int conn_write(struct worker *w, struct conn *c)
+{
+	size_t len = c->out_end - c->out_pos;
+	ssize_t n;
+
+	if (!c->writable || (!len && c->file < 0))
+		return 0;
+	if (len) {
+		n = send(c->fd, c->out + c->out_pos, len,
+			 MSG_NOSIGNAL | (c->file < 0 ? 0 : MSG_MORE));
+	} else {
+		len = c->file_end - c->file_pos;
+		n = sendfile(c->fd, c->file, &c->file_pos,
+			     len < FILE_CHUNK ? len : FILE_CHUNK);
+		if (!n)		/* shrunk under our hands */
+			return -1;
+	}
+	if (n < 0) {
+		if (errno == EINTR)
+			return 1;
+		if (errno != EAGAIN)
+			return -1;
+		c->writable = false;
+		return 0;
+	}
+	conn_moved(w, c, n);
+	if (c->out_pos < c->out_end) {
+		c->out_pos += n;
+		if (c->out_pos == c->out_end) {
+			c->out_pos = 0;
+			c->out_end = 0;
+		}
+	} else if (c->file_pos == c->file_end) {
+		close(c->file);
+		c->file = -1;
+	}
+	return 1;
+}
+
+/* One fair turn. */
+static void conn_run(struct worker *w, struct conn *c)
+{
+	int i, in, answered, out;
+
+	conn_unready(w, c);
+	for (i = 0; i < ROUNDS; i++) {
+		in = conn_read(c);
+		answered = conn_answer(w, c);
+		out = conn_write(w, c);
+		if (in < 0 || out < 0) {
+			conn_close(w, c);
+			return;
+		}
+		if (in || answered || out)
+			continue;
+
+		/* Nothing moves any more until the next record. */
+		if (c->out_end || c->file >= 0)
+			return;
+		if (c->eof) {
+			conn_close(w, c);
+		} else if (c->closing && !c->lingering) {
+			/*
+			 * To close with input unread would reset the connection
+			 * and may destroy what we sent.  Wait for the client.
+			 */
+			c->lingering = true;
+			if (shutdown(c->fd, SHUT_WR))
+				conn_close(w, c);
+		}
+		return;
+	}
+	conn_ready(w, c);
+}
+
+/*
+ * A worker's turn.
+ */
+
+static void worker_accept(struct worker *w)
+{
+	struct kevent_change change[BATCH];
+	struct conn *c;
+	int fd, i, n = 0, done;
+
+	for (i = 0; i < BATCH; i++) {
+		fd = accept4(w->listener, NULL, NULL,
+			     SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0) {
+			if (errno == EINTR || errno == ECONNABORTED)
+				continue;
+			/* No descriptors, no memory: the backlog can wait. */
+			w->accept_at = errno == EAGAIN ? UKEVENT_FOREVER :
+							 w->now + ACCEPT_PAUSE;
+			break;
+		}
+		c = conn_new(w, fd);
+		if (!c) {
+			close(fd);
+			continue;
+		}
+		change[n++] = (struct kevent_change) {
+			.op = KEVENT_OP_ADD,
+			.type = KEVENT_TYPE_POLL,
+			.flags = KEVENT_EDGE | KEVENT_WANT_LAST,
+			.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP,
+			.ident = fd,
+			.cookie = (uintptr_t)c,
+		};
+	}
+	if (!n)
+		return;
+	done = sys_kevent_ctl(w->queue.fd, change, n, sizeof(change[0]), 0);
+	for (i = 0; i < n; i++) {
+		if (i < done && !change[i].result)
+			continue;
+		/* Not registered, so there will be no LAST. */
+		c = (struct conn *)(uintptr_t)change[i].cookie;
+		conn_close(w, c);
+		conn_free(w, c);
+	}
+}
+
+static void worker_record(struct worker *w, const struct ukevent *ev)
+{
+	struct conn *c = (struct conn *)(uintptr_t)ev->cookie;
+
+	if (ev->cookie == COOKIE_LISTENER) {
+		w->accept_at = 0;
+	} else if (ev->cookie == COOKIE_STOP) {
+		w->stop = true;
+	} else if (ev->flags & KEVENT_REC_LAST) {
+		conn_free(w, c);
+	} else if (c->fd >= 0) {
+		if (ev->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+			c->hangup = true;
+		if (ev->events & EPOLLIN || c->hangup)
+			c->readable = true;
+		if (ev->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+			c->writable = true;
+		conn_ready(w, c);
+	}
+}
+
+static __u64 worker_timeout(const struct worker *w)
+{
+	__u64 until = w->accept_at;
+	struct conn *c = TAILQ_FIRST(&w->timed);
+
+	if (!TAILQ_EMPTY(&w->ready))
+		return 0;
+	if (c && c->deadline < until)
+		until = c->deadline;
+	if (until == UKEVENT_FOREVER)
+		return until;
+	return until > w->now ? until - w->now : 0;
+}
+
+static void worker_turn(struct worker *w)
+{
+	struct ukevent ev[BATCH];
+	struct conn *c, *last;
+	int i, n;
+
+	n = ukevent_dequeue_batch(&w->queue, ev, BATCH, worker_timeout(w));
+	if (n < 0 && n != -EINTR)
+		die("kevent_wait", -n);
+	w->now = clock_ns();
+	for (i = 0; i < n; i++)
+		worker_record(w, &ev[i]);
+
+	if (w->accept_at <= w->now)
+		worker_accept(w);
+
+	last = TAILQ_LAST(&w->ready, conn_list);
+	for (c = NULL; c != last;) {
+		c = TAILQ_FIRST(&w->ready);
+		conn_run(w, c);
+	}
+
+	for (;;) {
+		c = TAILQ_FIRST(&w->timed);
+		if (!c || c->deadline > w->now)
+			break;
+		conn_close(w, c);
+	}
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	struct ukevent ev[BATCH];
+	struct conn *c;
+	int i, n;
+
+	while (!w->stop)
+		worker_turn(w);
+
+	while ((c = TAILQ_FIRST(&w->timed)))
+		conn_close(w, c);
+	close(w->listener);
+	while (w->nr_conns) {
+		n = ukevent_dequeue_batch(&w->queue, ev, BATCH, NSEC);
+		if (n <= 0 && n != -EINTR)
+			break;
+		for (i = 0; i < n; i++)
+			worker_record(w, &ev[i]);
+	}
+	if (w->nr_conns)
+		fprintf(stderr, "http-server: %u connections without LAST\n",
+			w->nr_conns);
+	ukevent_queue_exit(&w->queue);
+	return NULL;
+}
+
+/*
+ * Setting up.
+ */
+
+static int listen_on(const char *addr, int port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	int fd, one = 1;
+
+	sin.sin_port = htons(port);
+	if (inet_pton(AF_INET, addr, &sin.sin_addr) != 1)
+		die(addr, EINVAL);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		die("socket", errno);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)))
+		die("setsockopt", errno);
+	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)))
+		die("bind", errno);
+	if (listen(fd, SOMAXCONN))
+		die("listen", errno);
+	return fd;
+}
+
+static void worker_init(struct worker *w, const char *addr, int port)
+{
+	struct kevent_params params = { .nr_expected = 1024 };
+	int ret;
+
+	w->accept_at = UKEVENT_FOREVER;
+	w->now = clock_ns();
+	TAILQ_INIT(&w->ready);
+	TAILQ_INIT(&w->timed);
+	w->listener = listen_on(addr, port);
+	ret = ukevent_queue_init(&w->queue, &params);
+	if (ret < 0)
+		die("kevent_create", -ret);
+	ret = ukevent_add_poll(&w->queue, w->listener, EPOLLIN, KEVENT_EDGE,
+			       COOKIE_LISTENER);
+	if (!ret)
+		ret = ukevent_add_poll(&w->queue, stop_fd, EPOLLIN,
+				       KEVENT_EDGE, COOKIE_STOP);
+	if (ret < 0)
+		die("kevent_ctl", -ret);
+}
+
+static long number(const char *name, const char *s, long max)
+{
+	char *end;
+	long n = strtol(s, &end, 10);
+
+	if (*end || n < 1 || n > max) {
+		fprintf(stderr, "http-server: --%s must be 1 to %ld\n", name,
+			max);
+		exit(2);
+	}
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "port", required_argument, NULL, 'p' },
+		{ "address", required_argument, NULL, 'a' },
+		{ "root", required_argument, NULL, 'r' },
+		{ "threads", required_argument, NULL, 't' },
+		{ "timeout", required_argument, NULL, 'T' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *addr = "0.0.0.0", *root = ".";
+	int port = 8080, threads = 1;
+	struct worker *workers;
+	int opt, i, err, sig;
+	sigset_t signals;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 'p':
+			port = number("port", optarg, 65535);
+			break;
+		case 'a':
+			addr = optarg;
+			break;
+		case 'r':
+			root = optarg;
+			break;
+		case 't':
+			threads = number("threads", optarg, 1024);
+			break;
+		case 'T':
+			time_limit = number("timeout", optarg, 86400) * NSEC;
+			break;
+		default:
+			optind = argc + 1;
+		}
+	}
+	if (optind != argc) {
+		fprintf(stderr,
+			"usage: http-server [--port N] [--address IPV4] [--root DIR] [--threads N] [--timeout SECONDS]\n");
+		return 2;
+	}
+
+	/* sendfile() has no MSG_NOSIGNAL. */
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+
+	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd < 0)
+		die(root, errno);
+	stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	workers = calloc(threads, sizeof(*workers));
+	if (stop_fd < 0 || !workers)
+		die("start", errno);
+	for (i = 0; i < threads; i++)
+		worker_init(&workers[i], addr, port);
+	for (i = 0; i < threads; i++) {
+		err = pthread_create(&workers[i].thread, NULL, worker_main,
+				     &workers[i]);
+		if (err)
+			die("pthread_create", err);
+	}
+	printf("http-server: %s on port %d, %d thread%s\n", root, port,
+	       threads, threads > 1 ? "s" : "");
+	fflush(stdout);
+
+	sigwait(&signals, &sig);
+	if (eventfd_write(stop_fd, 1))	/* nobody reads it: all will see it */
+		die("stop", errno);
+	for (i = 0; i < threads; i++)
+		pthread_join(workers[i].thread, NULL);
+	free(workers);
+	return 0;
+}
