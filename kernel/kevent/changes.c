@@ -230,10 +230,15 @@ static void kevent_query_now(struct kevent *k, struct file *file)
 	kevent_unlock(user, irqflags);
 }
 
-/* Forget what was not published: a query will tell it again. */
+/*
+ * Forget what was not published, a query will tell it again, and what was: an
+ * unread record says nothing about what comes.
+ */
 static void kevent_forget(struct kevent *k)
 {
 	k->pending = 0;
+	k->seen[0] = 0;
+	k->seen[1] = 0;
 	k->flags &= ~KEVENT_F_QUERY;
 	if (k->list != KEVENT_NO_LIST)
 		kevent_list_move(k, KEVENT_NO_LIST);
@@ -253,18 +258,17 @@ static int kevent_modify(struct kevent *k, struct file *file,
 		kevent_forget(k);
 		k->flags &= ~KEVENT_MODES;
 		k->flags |= change->flags & KEVENT_MODES;
+		if (!(k->flags & KEVENT_DISPATCH))
+			k->flags &= ~KEVENT_F_HELD;	/* no ENABLE will come */
 		k->cookie = change->cookie;
 		WRITE_ONCE(k->events, change->events | ops->always_events);
-		/* Records with the old cookie stand for nothing any more. */
-		k->seen[0] = 0;
-		k->seen[1] = 0;
 		query = !(k->flags & KEVENT_F_DISABLED);
 	}
 	spin_unlock_irq(&user->lock);
-	if (query && file) {
+	if (!ret && file)
 		ops->modified(k);
+	if (query)
 		kevent_query_now(k, file);
-	}
 	return ret;
 }
 

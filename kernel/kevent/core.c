@@ -128,6 +128,7 @@ static void kevent_free(struct kevent *k)
 
 	user->nr_kevents--;
 	kevent_uncharge(user);
+	kevent_ops(k)->free(k);
 	kmem_cache_free(kevent_cache, k);
 	/* Never the last: the caller has one through its file, or the hook. */
 	refcount_dec(&user->refs);
@@ -209,6 +210,7 @@ static void kevent_published(struct kevent *k)
 		k->flags &= ~KEVENT_F_QUERY;
 		kevent_tree_erase(k);
 		kevent_list_move(k, KEVENT_REAP);
+		WRITE_ONCE(k->user->reap_due, true);
 	} else if (k->flags & KEVENT_DISPATCH) {
 		k->flags |= KEVENT_F_DISABLED;
 		k->flags &= ~KEVENT_F_QUERY;
@@ -429,7 +431,12 @@ void kevent_notify(struct kevent_user *user)
 			user->attention &= ~KEVENT_A_SLEEPERS;
 		return;
 	}
-	/* Was the ring empty before what was published since the last look? */
+	/*
+	 * Was the ring empty before what was published since the last look?  If
+	 * this misses the program's last advance, the program sees the record:
+	 * pairs with fence E.
+	 */
+	smp_mb();
 	kevent_ring_refresh(user);
 	if (user->consumed >= user->notified &&
 	    user->produced != user->consumed)
@@ -532,7 +539,7 @@ void kevent_reap(struct kevent_user *user)
 	struct kevent *k;
 	struct file *file;
 
-	if (likely(!READ_ONCE(user->nr_listed[KEVENT_REAP])))
+	if (likely(!READ_ONCE(user->reap_due)))
 		return;
 	for (;;) {
 		spin_lock_irq(&user->lock);
@@ -549,6 +556,7 @@ void kevent_reap(struct kevent_user *user)
 		}
 		cond_resched();
 	}
+	WRITE_ONCE(user->reap_due, false);
 	spin_unlock_irq(&user->lock);
 }
 
@@ -581,5 +589,6 @@ void kevent_release_file(struct file *file)
 		kevent_put(k);
 		kevent_unlock(user, irqflags);
 		kevent_user_put(user);
+		cond_resched();
 	}
 }

@@ -27,6 +27,9 @@ struct ucounts;
 #define KEVENT_RECHECK_BUDGET	64U
 /* Publications after which a walk opens the lock for interrupts. */
 #define KEVENT_PUBLISH_BATCH	64
+/* Interests that a wait looks at all the same when the ring is full. */
+#define KEVENT_FULL_DEFERRED	8U
+#define KEVENT_FULL_RECHECK	1U
 /* Looks at interests after which a walk offers the processor. */
 #define KEVENT_WALK_BATCH	16
 
@@ -123,8 +126,10 @@ struct kevent {
  * @need_query: an interest was deferred for a query since the last walk
  * @query_woken: a waiter was woken for that
  * @poll_due: pollers of the queue are to be woken
+ * @reap_due: one-shots have ended and are on their list; read without @lock
  * @noring: records are fetched by kevent_get_events()
  * @waiters: sleepers of kevent_wait(), first come first served
+ * @min_want: no waiter wants fewer records than that
  * @promised: records for which waiters were woken that have not run yet
  * @poll_wait: pollers of the queue's own descriptor
  * @notified: @produced when @poll_wait was last looked at
@@ -153,8 +158,10 @@ struct kevent_user {
 	bool			need_query;
 	bool			query_woken;
 	bool			poll_due;
+	bool			reap_due;
 	bool			noring;
-	u32			promised;
+	u32			min_want;
+	u64			promised;
 	struct list_head	waiters;
 	wait_queue_head_t	poll_wait;
 	u64			notified;
@@ -188,6 +195,7 @@ struct kevent_user {
  * @detach: unhook @k.  When it returns no wake function of @k runs or will run.
  *	Process context, the file pinned or in the close hook; takes the heads'
  *	locks, so not under @user->lock.
+ * @free: free what @attach allocated; any context, user->lock is held
  * @modified: @k->events was changed: make sure that every wake-up from now on
  *	sees the new value and every earlier one is seen by a query that follows.
  *	The file is pinned.
@@ -201,6 +209,7 @@ struct kevent_source_ops {
 	int		(*check_file)(const struct file *file);
 	s64		(*attach)(struct kevent *k);
 	void		(*detach)(struct kevent *k);
+	void		(*free)(struct kevent *k);
 	void		(*modified)(struct kevent *k);
 	u32		(*query)(struct kevent *k);
 };
@@ -255,6 +264,8 @@ void kevent_user_put(struct kevent_user *user);
  * @clock: clock of @deadline
  * @deadline: end of the wait on @clock, in host time
  * @min_wait_ns: longest wait for more once there is a record, 0 for no limit
+ * @min_wait_end: when that ends on CLOCK_MONOTONIC, 0 if it has not begun
+ * @copied: records that the call has copied already
  */
 struct kevent_wait_spec {
 	bool		may_sleep;
@@ -262,14 +273,15 @@ struct kevent_wait_spec {
 	clockid_t	clock;
 	ktime_t		deadline;
 	u64		min_wait_ns;
+	ktime_t		min_wait_end;
+	u32		copied;
 };
 
 /* wait.c */
 int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
-		     const struct kevent_wait_spec *spec);
+		     struct kevent_wait_spec *spec);
 int kevent_wait_copy(struct kevent_user *user, struct ukevent __user *buf,
-		     u32 min_nr, u32 max_nr,
-		     const struct kevent_wait_spec *spec);
+		     u32 min_nr, u32 max_nr, struct kevent_wait_spec *spec);
 void kevent_wake_waiters(struct kevent_user *user);
 
 /* limits.c */

@@ -157,22 +157,34 @@ static void kevent_unhook(struct kevent_hook *hook)
 	 * it is NULL here, the wake function is past touching the hook.
 	 */
 	rcu_read_lock();
-	head = smp_load_acquire(&hook->head); /* pairs with kevent_poll_free() */
-	if (head)
+	/* pairs with the store in kevent_poll_wake_vague() */
+	head = smp_load_acquire(&hook->head);
+	if (head) {
 		remove_wait_queue(head, &hook->wait);
+		/* From here on POLLFREE does not tell us; kevent_sync_head() */
+		smp_store_release(&hook->head, NULL);
+	}
 	rcu_read_unlock();
 }
 
 static void kevent_poll_detach(struct kevent *k)
 {
-	struct kevent_extra_hook *extra, *next;
+	struct kevent_extra_hook *extra;
 
 	if (!k->hook.wait.func)
 		return;		/* ->poll named no queue: always ready */
 	kevent_unhook(&k->hook);
+	for (extra = k->hook.wait.private; extra; extra = extra->hook.wait.private)
+		kevent_unhook(&extra->hook);
+}
+
+/* Not sooner: MODIFY may walk the chain while the reaper detaches. */
+static void kevent_poll_free(struct kevent *k)
+{
+	struct kevent_extra_hook *extra, *next;
+
 	for (extra = k->hook.wait.private; extra; extra = next) {
 		next = extra->hook.wait.private;
-		kevent_unhook(&extra->hook);
 		kfree(extra);
 	}
 }
@@ -183,7 +195,8 @@ static void kevent_sync_head(struct kevent_hook *hook)
 	unsigned long irqflags;
 
 	rcu_read_lock();
-	head = smp_load_acquire(&hook->head); /* pairs with kevent_poll_free() */
+	/* pairs with the stores in kevent_poll_wake_vague(), kevent_unhook() */
+	head = smp_load_acquire(&hook->head);
 	if (head) {
 		spin_lock_irqsave(&head->lock, irqflags);
 		spin_unlock_irqrestore(&head->lock, irqflags);
@@ -218,12 +231,18 @@ static u32 kevent_poll_query(struct kevent *k)
 const struct kevent_source_ops kevent_poll_ops = {
 	.name		= "poll",
 	.valid_events	= (__force u32)KEVENT_POLL_EVENTS,
-	/* POLLFREE is here for the wake function, ->poll does not return it. */
-	.always_events	= (__force u32)(EPOLLERR | EPOLLHUP | POLLFREE),
+	/*
+	 * The last two are for the wake function, ->poll does not return them:
+	 * not to be believed.  A wake-up by a queue's own wake-up, through an
+	 * epoll set, must not publish: it could go round for ever.
+	 */
+	.always_events	= (__force u32)(EPOLLERR | EPOLLHUP | POLLFREE |
+					EPOLL_URING_WAKE),
 	.rereadable	= true,
 	.check_file	= kevent_poll_check_file,
 	.attach		= kevent_poll_attach,
 	.detach		= kevent_poll_detach,
+	.free		= kevent_poll_free,
 	.modified	= kevent_poll_modified,
 	.query		= kevent_poll_query,
 };

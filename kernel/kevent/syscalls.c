@@ -12,6 +12,7 @@
 #include <linux/log2.h>
 #include <linux/sched/signal.h>
 #include <linux/syscalls.h>
+#include <linux/task_work.h>
 #include <linux/time_namespace.h>
 #include <linux/uaccess.h>
 
@@ -181,13 +182,14 @@ SYSCALL_DEFINE2(kevent_create, struct kevent_params __user *, uparams,
 	return fd;
 }
 
-static struct kevent_user *kevent_user_of(struct fd f)
+/* The calls run task work, which may close kfd: they take fget(), not fdget(). */
+static struct kevent_user *kevent_user_of(const struct file *file)
 {
-	if (fd_empty(f))
+	if (!file)
 		return ERR_PTR(-EBADF);
-	if (fd_file(f)->f_op != &kevent_fops)
+	if (file->f_op != &kevent_fops)
 		return ERR_PTR(-EINVAL);
-	return fd_file(f)->private_data;
+	return file->private_data;
 }
 
 static void __user *kevent_entry(void __user *changes, u32 index, u32 change_size)
@@ -196,31 +198,29 @@ static void __user *kevent_entry(void __user *changes, u32 index, u32 change_siz
 }
 
 /*
- * Copy entries in until one faults.  An entry with unknown parts gets its error
- * here and is not applied: its operation is set to 0.
+ * Copy entries in until one faults.  One with unknown parts gets its error here
+ * and is not applied: its operation is set to 0.
  */
 static u32 kevent_copy_changes(struct kevent_change *chunk, void __user *from,
 			       u32 nr, u32 change_size)
 {
 	u32 i;
 
-	if (change_size == sizeof(*chunk) &&
-	    !copy_from_user(chunk, from, nr * sizeof(*chunk))) {
-		for (i = 0; i < nr; i++)
-			chunk[i].result = 0;
-		return nr;
-	}
 	for (i = 0; i < nr; i++) {
-		int ret = copy_struct_from_user(&chunk[i], sizeof(*chunk),
-						kevent_entry(from, i, change_size),
-						change_size);
+		void __user *entry = kevent_entry(from, i, change_size);
+		int known = 1;
 
-		if (ret == -EFAULT)
+		if (copy_from_user(&chunk[i], entry, sizeof(*chunk)))
+			return i;
+		if (change_size > sizeof(*chunk))
+			known = check_zeroed_user(entry + sizeof(*chunk),
+						  change_size - sizeof(*chunk));
+		if (known < 0)
 			return i;
 		chunk[i].result = 0;
-		if (ret) {
+		if (!known) {
 			chunk[i].op = 0;
-			chunk[i].result = ret;
+			chunk[i].result = -E2BIG;
 		}
 	}
 	return nr;
@@ -285,11 +285,15 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 				*failed = true;
 		}
 		mutex_unlock(&user->mutex);
+		/* A file that was closed here is not to be held by what follows. */
+		if (task_work_pending(current))
+			task_work_run();
 
 		told = kevent_write_results(chunk, from, n, change_size);
 		done += told;
 		if (told < n) {
-			mutex_lock(&user->mutex);
+			if (mutex_lock_killable(&user->mutex))
+				return done ?: -EFAULT;
 			for (i = told; i < n; i++)
 				if (chunk[i].op == KEVENT_OP_ADD && !chunk[i].result)
 					kevent_undo_add(user, chunk[i].id);
@@ -324,12 +328,11 @@ static int kevent_check_changes(u32 nr, u32 change_size)
 SYSCALL_DEFINE5(kevent_ctl, int, kfd, struct kevent_change __user *, changes,
 		u32, nr, u32, change_size, u32, flags)
 {
-	struct kevent_user *user;
+	struct file *file __free(fput) = fget(kfd);
+	struct kevent_user *user = kevent_user_of(file);
 	bool failed = false;
 	int ret;
 
-	CLASS(fd, f)(kfd);
-	user = kevent_user_of(f);
 	if (IS_ERR(user))
 		return PTR_ERR(user);
 	if (flags)
@@ -482,10 +485,11 @@ restore:
 SYSCALL_DEFINE4(kevent_wait, int, kfd, u32, min_nr,
 		struct kevent_wait_args __user *, uargs, size_t, size)
 {
-	struct kevent_wait_call call = { .min_nr = min_nr };
+	struct file *file __free(fput) = fget(kfd);
+	struct kevent_wait_call call = {
+		.user = kevent_user_of(file), .min_nr = min_nr,
+	};
 
-	CLASS(fd, f)(kfd);
-	call.user = kevent_user_of(f);
 	if (IS_ERR(call.user))
 		return PTR_ERR(call.user);
 	if (call.user->noring || min_nr > call.user->mask + 1)
@@ -508,12 +512,12 @@ SYSCALL_DEFINE6(kevent_get_events, int, kfd, struct ukevent __user *, buf,
 		u32, min_nr, u32, max_nr,
 		struct kevent_wait_args __user *, uargs, size_t, size)
 {
+	struct file *file __free(fput) = fget(kfd);
 	struct kevent_wait_call call = {
-		.buf = buf, .min_nr = min_nr, .max_nr = max_nr,
+		.user = kevent_user_of(file), .buf = buf,
+		.min_nr = min_nr, .max_nr = max_nr,
 	};
 
-	CLASS(fd, f)(kfd);
-	call.user = kevent_user_of(f);
 	if (IS_ERR(call.user))
 		return PTR_ERR(call.user);
 	if (!call.user->noring || !max_nr || max_nr > INT_MAX || min_nr > max_nr)

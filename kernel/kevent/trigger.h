@@ -37,10 +37,12 @@ static __always_inline int kevent_trigger(struct kevent *k, u32 bits)
 	unsigned long irqflags = kevent_lock(user);
 
 	/*
-	 * Edge or level, armed, its records consumed and nothing held back for
-	 * it; nothing before it in the backlog, nobody asleep, room.
+	 * Edge or level, armed, not modified meanwhile, its records consumed and
+	 * nothing held back for it; nothing before it in the backlog, nobody
+	 * asleep, room.
 	 */
 	if (unlikely(k->flags & ~(KEVENT_EDGE | KEVENT_WANT_LAST) ||
+		     bits & ~k->events ||
 		     user->attention || k->pos > user->consumed ||
 		     kevent_ring_unread(user) > user->mask))
 		return kevent_trigger_slow(k, bits, irqflags);

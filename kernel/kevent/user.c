@@ -20,7 +20,9 @@ static void kevent_poll_work(struct irq_work *work)
 	struct kevent_user *user = container_of(work, struct kevent_user,
 						poll_work);
 
-	wake_up_poll(&user->poll_wait, EPOLLIN | EPOLLRDNORM);
+	/* The last flag stops rings that this wake-up would feed in a circle. */
+	wake_up_poll(&user->poll_wait,
+		     EPOLLIN | EPOLLRDNORM | EPOLL_URING_WAKE);
 }
 
 /**
@@ -56,6 +58,7 @@ struct kevent_user *kevent_user_alloc(u32 entries, bool noring)
 		INIT_LIST_HEAD(&user->lists[i]);
 	user->tree = RB_ROOT_CACHED;
 	user->noring = noring;
+	user->min_want = U32_MAX;
 	refcount_set(&user->refs, 1);
 	return user;
 
@@ -106,6 +109,7 @@ static int kevent_file_release(struct inode *inode, struct file *file)
 			k->flags &= ~(KEVENT_WANT_LAST | KEVENT_F_HELD);
 			kevent_end(k, 0);
 			kevent_list_move(k, KEVENT_REAP);
+			WRITE_ONCE(user->reap_due, true);
 		}
 		if (!(++batch % KEVENT_PUBLISH_BATCH)) {
 			spin_unlock_irq(&user->lock);

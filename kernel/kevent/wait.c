@@ -53,14 +53,17 @@ void kevent_wake_waiters(struct kevent_user *user)
 	lockdep_assert_held(&user->lock);
 	kevent_ring_refresh(user);
 	unread = kevent_ring_unread(user);
-	list_for_each_entry_safe(waiter, next, &user->waiters, link) {
-		if (unread <= user->promised)
-			break;
-		if (waiter->want > unread - user->promised)
-			continue;
-		waiter->promised = waiter->want;
-		user->promised += waiter->want;
-		kevent_choose(waiter);
+	if (user->promised + user->min_want <= unread) {
+		user->min_want = U32_MAX;
+		list_for_each_entry_safe(waiter, next, &user->waiters, link) {
+			if (user->promised + waiter->want > unread) {
+				user->min_want = min(user->min_want, waiter->want);
+				continue;
+			}
+			waiter->promised = waiter->want;
+			user->promised += waiter->want;
+			kevent_choose(waiter);
+		}
 	}
 	waiter = list_first_entry_or_null(&user->waiters, struct kevent_waiter,
 					  link);
@@ -75,8 +78,9 @@ void kevent_wake_waiters(struct kevent_user *user)
  * struct kevent_walk - how far a collection has got
  * @deferred: deferred interests still to look at
  * @recheck: level interests still to look at
- * @looked: at least one level interest was looked at
  * @min_nr: stop re-checking when there are that many records
+ * @looked: at least one level interest was looked at
+ * @full: the ring was found full
  * @pause: stopped only to let interrupts in
  */
 struct kevent_walk {
@@ -84,12 +88,16 @@ struct kevent_walk {
 	u32	recheck;
 	u32	min_nr;
 	bool	looked;
+	bool	full;
 	bool	pause;
 };
 
 /*
  * Publish what needs no query.  Return the next interest whose source is to be
  * asked, off its list, its file pinned, with a reference; or NULL.
+ *
+ * If the ring is full some are looked at all the same, and go to the end of the
+ * backlog: else those that keep it full would starve the others.
  */
 static struct kevent *kevent_next_query(struct kevent_user *user,
 					struct kevent_walk *walk)
@@ -97,13 +105,19 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 	unsigned int budget = KEVENT_PUBLISH_BATCH;
 	struct kevent *k;
 
-	walk->pause = false;
 	if (user->nr_listed[KEVENT_BACKLOG])
 		kevent_flush_backlog(user, budget);
-	while (kevent_ring_has_room(user)) {
-		if (user->nr_listed[KEVENT_BACKLOG] || !budget--) {
-			walk->pause = true;
+	for (;;) {
+		bool room = kevent_ring_has_room(user);
+
+		walk->pause = !budget-- ||
+			      (room && user->nr_listed[KEVENT_BACKLOG]);
+		if (walk->pause)
 			return NULL;
+		if (!room && !walk->full) {
+			walk->full = true;
+			walk->deferred = min(walk->deferred, KEVENT_FULL_DEFERRED);
+			walk->recheck = min(walk->recheck, KEVENT_FULL_RECHECK);
 		}
 		if (walk->deferred && user->nr_listed[KEVENT_DEFERRED]) {
 			walk->deferred--;
@@ -131,14 +145,15 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 		} else {
 			return NULL;
 		}
+		/* The query tells anew what is pending. */
 		kevent_list_move(k, KEVENT_NO_LIST);
 		k->flags &= ~KEVENT_F_QUERY;
+		k->pending = 0;
 		if (!kevent_pin(k))
 			continue;	/* the close hook will end it */
 		k->refs++;
 		return k;
 	}
-	return NULL;
 }
 
 /*
@@ -211,11 +226,11 @@ static ktime_t kevent_now(clockid_t clock)
 }
 
 /*
- * Sleep until the deadline, the end of the minimum wait (0: none), or until
- * chosen.  Return true if the deadline has passed.
+ * Sleep until the deadline, the end of the minimum wait, or until chosen.
+ * Return true if the deadline has passed.
  */
 static bool kevent_sleep(struct kevent_user *user, u32 want,
-			 const struct kevent_wait_spec *spec, ktime_t min_wait_end)
+			 const struct kevent_wait_spec *spec)
 {
 	struct kevent_waiter waiter = { .task = current, .want = want };
 	ktime_t expires = spec->deadline, *to = NULL;
@@ -224,10 +239,10 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 
 	if (spec->has_deadline)
 		to = &expires;
-	if (min_wait_end &&
-	    (!to || ktime_sub(min_wait_end, ktime_get()) <
+	if (spec->min_wait_end &&
+	    (!to || ktime_sub(spec->min_wait_end, ktime_get()) <
 		    ktime_sub(spec->deadline, kevent_now(clock)))) {
-		expires = min_wait_end;
+		expires = spec->min_wait_end;
 		clock = CLOCK_MONOTONIC;
 		to = &expires;
 	}
@@ -237,11 +252,16 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 	if (kevent_ring_unread(user) >= want || user->need_query ||
 	    (user->nr_listed[KEVENT_BACKLOG] && kevent_ring_has_room(user))) {
 		spin_unlock_irq(&user->lock);
-		return false;
+		return spec->has_deadline &&
+		       kevent_now(spec->clock) >= spec->deadline;
 	}
+	/* Not enough for this one, but for another that it kept from waking? */
+	if (kevent_ring_unread(user))
+		kevent_wake_waiters(user);
 	/* Wakers look at the list under the lock: no barrier needed. */
 	__set_current_state(TASK_INTERRUPTIBLE);
 	list_add_tail(&waiter.link, &user->waiters);
+	user->min_want = min(user->min_want, want);
 	user->attention |= KEVENT_A_SLEEPERS;
 	spin_unlock_irq(&user->lock);
 
@@ -274,68 +294,84 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
  * -EINTR if a signal is pending before there are enough.
  */
 int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
-		     const struct kevent_wait_spec *spec)
+		     struct kevent_wait_spec *spec)
 {
 	bool timed_out = !spec->may_sleep;
-	ktime_t min_wait_end = 0;
-	u32 unread;
+	u32 unread, some;
 
 	for (;;) {
 		unread = kevent_collect(user, min_nr, !timed_out && min_nr);
 		if (unread >= min_nr || timed_out)
-			return unread;
-		if (!unread || !spec->min_wait_ns) {
-			min_wait_end = 0;
-		} else if (!min_wait_end) {
-			min_wait_end = ktime_add_safe(ktime_get(),
-						      spec->min_wait_ns);
-		} else if (ktime_get() >= min_wait_end) {
-			return unread;
+			break;
+		some = unread || spec->copied;
+		if (!some || !spec->min_wait_ns) {
+			spec->min_wait_end = 0;
+		} else if (!spec->min_wait_end) {
+			spec->min_wait_end = ktime_add_safe(ktime_get(),
+							    spec->min_wait_ns);
+		} else if (ktime_get() >= spec->min_wait_end) {
+			break;
 		}
 		if (signal_pending(current))
 			return -EINTR;
 		/* A file that was closed here is not to be held by a sleeper. */
 		if (task_work_pending(current))
 			task_work_run();
-		timed_out = kevent_sleep(user, spec->min_wait_ns && !unread ?
-					 1 : min_nr, spec, min_wait_end);
+		timed_out = kevent_sleep(user, spec->min_wait_ns && !some ?
+					 1 : min_nr, spec);
 	}
+	/* One that dies here takes nothing: wake another. */
+	if (unlikely(fatal_signal_pending(current))) {
+		spin_lock_irq(&user->lock);
+		kevent_wake_waiters(user);
+		spin_unlock_irq(&user->lock);
+	}
+	return unread;
 }
 
 /*
  * Copy records of a queue without a mapping out and consume them.  What could
- * not be copied stays.
+ * not be copied stays, and sets @fault.
  */
 static int kevent_copy_records(struct kevent_user *user,
-			       struct ukevent __user *buf, u32 max_nr)
+			       struct ukevent __user *buf, u32 max_nr,
+			       bool may_sleep, bool *fault)
 {
 	struct ukevent chunk[16];
-	u32 copied = 0, left = 0, n, i;
+	unsigned long irqflags;
+	u32 copied = 0, left = 0, n = 0, i;
 
-	if (mutex_lock_interruptible(&user->copy_mutex))
+	/* Who must not sleep leaves the records to the one who copies now. */
+	if (!may_sleep) {
+		if (!mutex_trylock(&user->copy_mutex))
+			return 0;
+	} else if (mutex_lock_interruptible(&user->copy_mutex)) {
 		return -EINTR;
-	while (copied < max_nr) {
-		spin_lock_irq(&user->lock);
-		kevent_ring_refresh(user);
-		kevent_flush_backlog(user, KEVENT_PUBLISH_BATCH);
-		n = min3(kevent_ring_unread(user), max_nr - copied,
-			 (u32)ARRAY_SIZE(chunk));
-		for (i = 0; i < n; i++)
-			chunk[i] = user->ring->records[(user->consumed + i) & user->mask];
-		spin_unlock_irq(&user->lock);
-		if (!n)
-			break;
-		left = copy_to_user(buf + copied, chunk, n * sizeof(*chunk));
-		n -= DIV_ROUND_UP(left, sizeof(*chunk));
+	}
+	do {
+		irqflags = kevent_lock(user);
 		/* Nobody else writes it: the copy mutex is held. */
 		smp_store_release(user->consumer, *user->consumer + n); /* D */
+		smp_mb(); /* E, before the program acts */
+		kevent_ring_refresh(user);
+		kevent_flush_backlog(user, KEVENT_PUBLISH_BATCH);
+		n = left ? 0 : min3(kevent_ring_unread(user), max_nr - copied,
+				    (u32)ARRAY_SIZE(chunk));
+		for (i = 0; i < n; i++)
+			chunk[i] = user->ring->records[(user->consumed + i) &
+						       user->mask];
+		/* What now has room of its own is for a sleeper to collect. */
+		if (!n && user->attention & KEVENT_A_PENDING)
+			user->need_query = true;
+		kevent_unlock(user, irqflags);
+		left = n ? copy_to_user(buf + copied, chunk, n * sizeof(*chunk)) : 0;
+		n -= DIV_ROUND_UP(left, sizeof(*chunk));
 		copied += n;
-		if (left)
-			break;
+		*fault |= left;
 		cond_resched();
-	}
+	} while (n);
 	mutex_unlock(&user->copy_mutex);
-	return !copied && left ? -EFAULT : copied;
+	return copied;
 }
 
 /**
@@ -350,25 +386,30 @@ static int kevent_copy_records(struct kevent_user *user,
  * fault; -EINTR or -EFAULT if that is none.
  */
 int kevent_wait_copy(struct kevent_user *user, struct ukevent __user *buf,
-		     u32 min_nr, u32 max_nr, const struct kevent_wait_spec *spec)
+		     u32 min_nr, u32 max_nr, struct kevent_wait_spec *spec)
 {
-	int ret, copied = 0;
+	bool fault = false;
 	u32 need, missing;
+	int ret;
 
 	for (;;) {
-		missing = min_nr > copied ? min_nr - copied : 0;
+		missing = min_nr > spec->copied ? min_nr - spec->copied : 0;
 		need = min(missing, user->mask + 1);
 		ret = kevent_wait_ring(user, need, spec);
 		if (ret < 0)
-			return copied ?: ret;
+			return spec->copied ?: ret;
 		/* Fewer than asked for: it was the timeout. */
 		if (ret < need)
 			missing = 0;
-		ret = kevent_copy_records(user, buf + copied, max_nr - copied);
+		ret = kevent_copy_records(user, buf + spec->copied,
+					  max_nr - spec->copied,
+					  spec->may_sleep, &fault);
 		if (ret < 0)
-			return copied ?: ret;
-		copied += ret;
-		if (copied >= min_nr || !missing)
-			return copied;
+			return spec->copied ?: ret;
+		spec->copied += ret;
+		if (fault)
+			return spec->copied ?: -EFAULT;
+		if (spec->copied >= min_nr || !missing)
+			return spec->copied;
 	}
 }

@@ -251,18 +251,23 @@ static inline uint32_t ukevent_take_shared(struct ukevent_queue *q,
 		if (!n)
 			return 0;
 		if (n > q->entries) {	/* others went on since head was read */
+			uint32_t stale = head;
+
 			head = __atomic_load_n(q->consumer, __ATOMIC_ACQUIRE);
+			if (head == stale)
+				return 0;	/* scribbled over */
 			continue;
 		}
 		if (n > max)
 			n = max;
 		ukevent_copy(q, head, buf, n);
-		/* D and E; failing, it is the acquire of a fresh head */
+		/* D; failing, it is the acquire of a fresh head */
 		if (__atomic_compare_exchange_n(q->consumer, &head, head + n, 0,
 						__ATOMIC_SEQ_CST,
 						__ATOMIC_ACQUIRE))
 			break;
 	}
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* E */
 	__atomic_fetch_add(&q->taken, n, __ATOMIC_RELAXED);
 	return n;
 }
