@@ -184,7 +184,7 @@ static int kevent_add(struct kevent_user *user, struct kevent_change *change)
 	if (ret)
 		return ret;
 
-	k = kmem_cache_zalloc(kevent_cache, GFP_KERNEL);
+	k = kmem_cache_zalloc(kevent_cache, KEVENT_GFP);
 	if (!k)
 		return -ENOMEM;
 	k->user = user;

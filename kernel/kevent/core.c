@@ -278,15 +278,18 @@ void kevent_publish_or_queue(struct kevent *k, u32 bits)
 	struct kevent_user *user = k->user;
 
 	bits |= k->pending;
-	if (likely(!user->nr_listed[KEVENT_BACKLOG]) &&
-	    likely(kevent_ring_has_room(user))) {
+	if (user->nr_listed[KEVENT_BACKLOG])
+		kevent_flush_backlog(user, KEVENT_TRIGGER_BUDGET);
+	if (!user->nr_listed[KEVENT_BACKLOG] && kevent_ring_has_room(user)) {
 		kevent_publish(k, bits);
 		return;
 	}
 	k->pending = bits;
 	kevent_list_move(k, KEVENT_BACKLOG);
 	kevent_ring_set_pending(user);
-	kevent_flush_backlog(user, KEVENT_TRIGGER_BUDGET + 1);
+	/* The first one: was room made before the flag could be seen? */
+	if (user->nr_listed[KEVENT_BACKLOG] == 1)
+		kevent_flush_backlog(user, 1);
 }
 
 /*

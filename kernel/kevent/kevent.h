@@ -8,6 +8,7 @@
 #define _KERNEL_KEVENT_H
 
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -21,6 +22,8 @@
 struct kevent_ring;
 struct ucounts;
 
+/* A memory cgroup at its limit gives -ENOMEM, not an OOM kill. */
+#define KEVENT_GFP		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL)
 /* Backlog entries that a trigger publishes before its own. */
 #define KEVENT_TRIGGER_BUDGET	8
 /* Level interests that a kevent_wait() which does not sleep looks at. */

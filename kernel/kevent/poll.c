@@ -107,7 +107,7 @@ static void kevent_poll_queue(struct file *file, wait_queue_head_t *head,
 	if (!hook->wait.func) {
 		init_waitqueue_func_entry(&hook->wait, kevent_poll_wake_first);
 	} else {
-		extra = kmalloc(sizeof(*extra), GFP_KERNEL_ACCOUNT);
+		extra = kmalloc(sizeof(*extra), KEVENT_GFP);
 		if (!extra) {
 			table->error = -ENOMEM;
 			return;

@@ -45,8 +45,7 @@ int kevent_ring_alloc(struct kevent_user *user, u32 entries)
 	/* vmalloc_user(), but accounted */
 	user->area = __vmalloc_node_range(PAGE_SIZE + size, SHMLBA,
 					  VMALLOC_START, VMALLOC_END,
-					  GFP_KERNEL_ACCOUNT | __GFP_ZERO |
-					  __GFP_NOWARN,
+					  KEVENT_GFP | __GFP_ZERO | __GFP_NOWARN,
 					  PAGE_KERNEL, VM_USERMAP, NUMA_NO_NODE,
 					  __builtin_return_address(0));
 	if (!user->area)

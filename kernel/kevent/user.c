@@ -37,7 +37,7 @@ struct kevent_user *kevent_user_alloc(u32 entries, bool noring)
 	struct kevent_user *user;
 	int i, ret;
 
-	user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+	user = kzalloc(sizeof(*user), KEVENT_GFP);
 	if (!user)
 		return ERR_PTR(-ENOMEM);
 	ret = -ENOSPC;
