@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * T40: the calls as a 32-bit program makes them.  There is one layout for both
+ * and no compat entry, so a 64-bit program that enters the kernel the 32-bit way
+ * finds out what matters: the numbers, the structs, the signal mask.
+ */
+#include "kevent_test.h"
+#include <setjmp.h>
+
+#define I386_GETPID		20
+#define I386_KEVENT_CREATE	500
+#define I386_KEVENT_CTL		501
+#define I386_KEVENT_WAIT	502
+#define I386_KEVENT_GET_EVENTS	503
+
+#ifdef __x86_64__
+static long int80(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r8 __asm__("r8") = f;
+	long ret;
+
+	__asm__ __volatile__("lea	-128(%%rsp), %%rsp\n\t"
+			     "push	%%rbp\n\t"
+			     "movl	%%r8d, %%ebp\n\t"
+			     "int	$0x80\n\t"
+			     "pop	%%rbp\n\t"
+			     "lea	128(%%rsp), %%rsp"
+			     : "=a" (ret), "+r" (r8)
+			     : "a" (nr), "b" (a), "c" (b), "d" (c), "S" (d),
+			       "D" (e)
+			     : "memory", "cc", "r9", "r10", "r11");
+	return (int)ret;
+}
+#else
+static long int80(long nr, long a, long b, long c, long d, long e, long f)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
+static sigjmp_buf no_int80;
+
+static void on_fault(int sig)
+{
+	siglongjmp(no_int80, 1);
+}
+
+static int has_int80(void)
+{
+	struct sigaction sa = { .sa_handler = on_fault }, old;
+	int ret;
+
+	sigaction(SIGSEGV, &sa, &old);
+	ret = !sigsetjmp(no_int80, 1) &&
+	      int80(I386_GETPID, 0, 0, 0, 0, 0, 0) == getpid();
+	sigaction(SIGSEGV, &old, NULL);
+	return ret;
+}
+
+/* What the calls point to, in memory that 32 bits reach. */
+struct low {
+	struct kevent_params params;
+	struct kevent_change changes[4];
+	struct kevent_wait_args args;
+	struct ukevent events[4];
+	__u64 mask;
+};
+
+FIXTURE(compat)
+{
+	struct low *low;
+	long addr;
+	int fd;
+};
+
+FIXTURE_SETUP(compat)
+{
+	if (!has_int80())
+		SKIP(return, "no 32-bit system calls here (CONFIG_IA32_EMULATION)");
+#ifdef MAP_32BIT
+	self->low = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+#endif
+	ASSERT_NE((struct low *)MAP_FAILED, self->low);
+	self->addr = (long)self->low;
+	ASSERT_GT(1L << 31, self->addr);
+	self->fd = make_eventfd(0);
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(compat)
+{
+}
+
+#define LOW(field) (self->addr + (long)offsetof(struct low, field))
+
+TEST_F(compat, ring)
+{
+	struct kevent_params *p = &self->low->params;
+	struct kevent_change *c = self->low->changes;
+	struct ukevent_queue q = {};
+	char *ring, *consumer;
+
+	p->ring_entries = 16;
+	q.fd = int80(I386_KEVENT_CREATE, LOW(params), sizeof(*p), 0, 0, 0, 0);
+	ASSERT_LE(0, q.fd);
+	EXPECT_EQ(128U, p->size);
+	EXPECT_EQ(32U, p->record_size);
+	/* offsets that mmap2() of a 32-bit program can take */
+	EXPECT_GT(1ULL << 31, p->ring_mmap_offset + p->ring_mmap_size);
+	EXPECT_GT(1ULL << 31, p->consumer_mmap_offset + p->consumer_mmap_size);
+	ring = mmap(NULL, p->ring_mmap_size, PROT_READ, MAP_SHARED, q.fd,
+		    p->ring_mmap_offset);
+	consumer = mmap(NULL, p->consumer_mmap_size, PROT_READ | PROT_WRITE,
+			MAP_SHARED, q.fd, p->consumer_mmap_offset);
+	ASSERT_NE((char *)MAP_FAILED, ring);
+	ASSERT_NE((char *)MAP_FAILED, consumer);
+	q.entries = p->ring_entries;
+	q.producer = (__u32 *)(ring + p->producer_offset);
+	q.flags = (__u32 *)(ring + p->flags_offset);
+	q.records = (struct ukevent *)(ring + p->records_offset);
+	q.consumer = (__u32 *)(consumer + p->consumer_offset);
+
+	c[0] = make_change(KEVENT_OP_ADD, self->fd, EV_IN, KEVENT_EDGE,
+			   0x123456789abcdef0ULL);
+	c[1] = make_change(KEVENT_OP_ADD, 999, EV_IN, 0, 0);
+	EXPECT_EQ(2, int80(I386_KEVENT_CTL, q.fd, LOW(changes), 2,
+			   sizeof(*c), 0, 0));
+	EXPECT_EQ(0, c[0].result);
+	EXPECT_NE(0ULL, c[0].id);
+	EXPECT_EQ(-EBADF, c[1].result);
+	ASSERT_EQ(0, eventfd_add(self->fd, 1));
+	EXPECT_EQ(1, int80(I386_KEVENT_WAIT, q.fd, 1, 0, 0, 0, 0));
+	EXPECT_TAKE(&q, 0x123456789abcdef0ULL, EV_IN, 0);
+	EXPECT_EQ(-EINVAL, int80(I386_KEVENT_WAIT, q.fd, 17, 0, 0, 0, 0));
+	EXPECT_EQ(-EINVAL, int80(I386_KEVENT_WAIT, q.fd, -1, 0, 0, 0, 0));
+	EXPECT_EQ(-EFAULT, int80(I386_KEVENT_CTL, q.fd, 0xfffff000, 1,
+				 sizeof(*c), 0, 0));
+	close(q.fd);
+}
+
+static int caught;
+
+static void on_signal(int sig)
+{
+	caught++;
+}
+
+TEST_F(compat, wait_args)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	struct kevent_wait_args *a = &self->low->args;
+	__u64 start = now_ns(CLOCK_MONOTONIC);
+	struct ukevent_queue q;
+	sigset_t set;
+
+	ASSERT_EQ(0, queue_init(&q, 4));
+	a->flags = KEVENT_WAIT_TIMEOUT;
+	a->clockid = CLOCK_MONOTONIC;
+	a->timeout_ns = 20 * NSEC_PER_MSEC;
+	EXPECT_EQ(0, int80(I386_KEVENT_WAIT, q.fd, 1, LOW(args), 72, 0, 0));
+	EXPECT_LE(start + 20 * NSEC_PER_MSEC, now_ns(CLOCK_MONOTONIC));
+
+	/* the mask: eight bytes, bit 0 is signal 1 */
+	sigaction(SIGUSR1, &sa, NULL);
+	sigaction(SIGRTMAX, &sa, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGRTMAX);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	raise(SIGUSR1);
+	raise(SIGRTMAX);
+	a->sigmask = LOW(mask);
+	a->sigmask_size = 8;
+	self->low->mask = 1ULL << (SIGUSR1 - 1) | 1ULL << (SIGRTMAX - 1);
+	EXPECT_EQ(0, int80(I386_KEVENT_WAIT, q.fd, 1, LOW(args), 72, 0, 0));
+	EXPECT_EQ(0, caught);
+	self->low->mask = 1ULL << (SIGRTMAX - 1);
+	EXPECT_EQ(-EINTR, int80(I386_KEVENT_WAIT, q.fd, 1, LOW(args), 72, 0,
+				0));
+	EXPECT_EQ(1, caught);
+	self->low->mask = 1ULL << (SIGUSR1 - 1);
+	EXPECT_EQ(-EINTR, int80(I386_KEVENT_WAIT, q.fd, 1, LOW(args), 72, 0,
+				0));
+	EXPECT_EQ(2, caught);
+	ukevent_queue_exit(&q);
+}
+
+TEST_F(compat, get_events)
+{
+	struct kevent_wait_args *a = &self->low->args;
+	struct ukevent *ev = self->low->events;
+	struct ukevent_queue q;
+
+	ASSERT_EQ(0, queue_init_noring(&q, 4));
+	self->low->changes[0] = make_change(KEVENT_OP_ADD, self->fd, EV_IN,
+					    KEVENT_ONESHOT, 77);
+	ASSERT_EQ(0, eventfd_add(self->fd, 1));
+	a->changes = LOW(changes);
+	a->nr_changes = 1;
+	a->change_size = 96;
+	EXPECT_EQ(1, int80(I386_KEVENT_GET_EVENTS, q.fd, LOW(events), 1, 4,
+			   LOW(args), 72));
+	EXPECT_EQ(1U, a->changes_done);
+	EXPECT_RECORD(&ev[0], 77, EV_IN, 0);
+	/* addresses are 64 bits in the structs: the upper half counts */
+	a->changes |= 1ULL << 40;
+	EXPECT_EQ(-EFAULT, int80(I386_KEVENT_GET_EVENTS, q.fd, LOW(events), 0,
+				 4, LOW(args), 72));
+	ukevent_queue_exit(&q);
+}
+
+TEST_HARNESS_MAIN
