@@ -1,0 +1,47 @@
+# Every target is a script; see README.md.  Variables given to make reach the
+# scripts through the environment.
+help:
+	@echo 'make run            boot a kernel with kevent; its web server is at localhost:PORT (8080)'
+	@echo 'make test           selftests in the guest, for VARIANTS ("plain kasan"; there is kcsan)'
+	@echo 'make shell          a root shell in the guest'
+	@echo 'make kernel         only build, for VARIANT (plain)'
+	@echo 'make bench          instructions per event, beside epoll and io_uring'
+	@echo 'make check-diffs    do all diffs apply to every 6.12 the package archive lists?'
+	@echo 'make check-harness  are failed tests, splats, hangs and failed boots really caught?'
+	@echo 'make clean          remove build/'
+	@echo 'make distclean      remove the cache folder as well'
+	@echo
+	@echo 'KSRC=dir-or-tar     another kernel source than the package linux-source-6.12'
+	@echo 'TIMEOUT=seconds     for the tests of one variant'
+	@echo 'TESTS=kevent:name   single tests'
+	@echo 'KEVENT_CACHE=dir    kernel trees, objects and ccache (default ~/.cache/kevent)'
+
+run shell:
+	@scripts/run.sh $@
+
+test:
+	@scripts/test.sh
+
+VARIANT ?= plain
+kernel:
+	@scripts/build.sh $(VARIANT)
+
+bench:
+	@scripts/packages.sh bench
+	@scripts/build.sh plain
+	@bench/run.sh
+
+check-diffs:
+	@scripts/check-diffs.sh
+
+check-harness:
+	@scripts/build.sh plain
+	@scripts/test-harness.sh
+
+clean:
+	@rm -rf build
+
+distclean: clean
+	@scripts/distclean.sh
+
+.PHONY: help run shell test kernel bench check-diffs check-harness clean distclean

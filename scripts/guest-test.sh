@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# guest-test.sh VARIANT LABEL [CMDLINE]: boots build/VARIANT/bzImage, lets the
+# guest run its selftests and judges the logs.  Says what went wrong, each kind in
+# its own words, and writes "passed failed skipped" to build/logs/LABEL/counts.
+# Exit status 1 after any failure.
+#   TIMEOUT       seconds for all, else killed as hanging
+#   BOOT_TIMEOUT  seconds until the guest must be up (default 120)
+#   PERCENT       length of the race loops (default 100, sanitised kernels 15)
+#   TESTS         what to run, e.g. kevent:abi_test (default kevent)
+. "$(dirname "$0")/lib.sh"
+
+variant=$1 label=$2 append=${3:-}
+logs=$LOGS/$label
+mkdir -p "$logs"
+case $variant in
+plain) mem=1G limit=${TIMEOUT:-1200} percent=${PERCENT:-100} ;;
+*) mem=3G limit=${TIMEOUT:-3600} percent=${PERCENT:-15} ;;
+esac
+boot_limit=${BOOT_TIMEOUT:-120}
+
+step "$label: booting, time limit $limit s, logs in $(short "$logs")/"
+"$TOP/scripts/boot.sh" --kernel "$OUT/$variant/bzImage" --initrd "$OUT/initramfs.gz" --logs "$logs" \
+	--mem $mem --append "kevent.mode=test kevent.percent=$percent ${TESTS:+kevent.tests=$TESTS} $append" \
+	</dev/null >"$logs/qemu.log" 2>&1 &
+qemu=$!
+trap 'kill $qemu 2>/dev/null || true' EXIT
+
+ready() { grep -q '^kevent-guest: ready' "$logs/guest.log" 2>/dev/null; }
+tests_done() { grep -cE '^# (not )?ok [0-9]+' "$logs/guest.log" 2>/dev/null || true; }
+
+begin=$EPOCHSECONDS hang='' up=''
+while kill -0 $qemu 2>/dev/null; do
+	if [[ ! $up ]] && ready; then up=1; fi
+	now=$((EPOCHSECONDS - begin))
+	if ((now >= limit)) || { [[ ! $up ]] && ((now >= boot_limit)); }; then
+		hang=$now
+		kill -9 $qemu
+		break
+	fi
+	if [[ $up ]]; then
+		progress "$label: $(tests_done) tests done, $(grep '^# selftests: ' "$logs/guest.log" | tail -n 1 | tr -d '\r' | cut -d' ' -f4-)"
+	fi
+	sleep 0.2
+done
+status=0
+wait $qemu 2>/dev/null || status=$?
+trap - EXIT
+progress_done
+
+failures=0
+# failure KIND LOG MESSAGE: one line that says which of the failures it is
+failure()
+{
+	failures=$((failures + 1))
+	printf '%s (%s): %s\n    log: %s\n' "$1" "$label" "$3" "$(short "$logs/$2")"
+}
+
+touch "$logs/kernel.log" "$logs/guest.log"
+tr -d '\r' <"$logs/guest.log" | awk -f "$TOP/scripts/tap.awk" >"$logs/results"
+awk -f "$TOP/scripts/splats.awk" "$logs/kernel.log" >"$logs/splats" 2>"$logs/splats.note"
+passed=$(grep -c '^pass' "$logs/results" || true)
+skipped=$(grep -c '^skip' "$logs/results" || true)
+failed=$(grep -c '^fail' "$logs/results" || true)
+
+while IFS=$'\t' read -r verdict name reason; do
+	case $verdict in
+	fail) printf 'FAILED TEST (%s): %s%s\n    log: %s\n' "$label" "$name" "${reason:+ ($reason)}" "$(short "$logs/guest.log")" ;;
+	detail) printf '    %s\n' "$name" ;;
+	esac
+done <"$logs/results"
+
+last_line() { tr -d '\r' <"$logs/kernel.log" | grep -v '^$' | tail -n 1 | cut -c1-160; }
+if ! ready; then
+	if [[ $hang ]]; then
+		why="the guest did not come up within $hang s and was killed"
+	else
+		why="the guest did not come up, QEMU ended with status $status$(sed 's/^/; /' "$logs/qemu.log" | head -n 3)"
+	fi
+	failure "FAILED BOOT" kernel.log "$why; last line: $(last_line)"
+elif [[ $hang ]]; then
+	failure HANG all.log "not finished after $hang s, killed"
+elif ! grep -q '^kevent-guest: finished' "$logs/guest.log"; then
+	failure CRASH kernel.log "the guest went down before its tests were finished; last line: $(last_line)"
+elif ((passed + failed + skipped == 0)); then
+	failure "NO TESTS" guest.log "the guest ran no test at all"
+fi
+if [[ -s $logs/splats ]]; then
+	failure SPLAT kernel.log "$(wc -l <"$logs/splats") lines in the kernel log that must not be there, first at line $(head -n 1 "$logs/splats" | cut -c1-200)"
+fi
+sed "s/^/$label: /" "$logs/splats.note"
+
+failed=$((failed + failures))
+printf '%d %d %d\n' "$passed" "$failed" "$skipped" >"$logs/counts"
+step "$label: $passed passed, $failed failed, $skipped skipped"
+((failed == 0))

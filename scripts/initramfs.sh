@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# initramfs.sh RESULT [DIR...]: an initramfs from busybox, scripts/guest, the
+# programs in build/user and what stands in each DIR, as the guest's root.
+. "$(dirname "$0")/lib.sh"
+
+result=$1
+shift
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+mkdir -p "$root"/{bin,sbin,etc,proc,sys,dev,tmp,run,root,srv/www,usr/bin,usr/sbin,selftests}
+cp "$(command -v busybox)" "$root/bin/busybox"
+ln -s busybox "$root/bin/sh"
+ln -s bin/busybox "$root/init"
+cp "$TOP"/scripts/guest/{inittab,common,setup,main,console} "$root/etc/"
+chmod +x "$root"/etc/{setup,main,console}
+printf 'root:x:0:0:root:/root:/bin/sh\n' >"$root/etc/passwd"
+printf 'root:x:0:\n' >"$root/etc/group"
+printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
+
+# The kselftest runner wants what busybox's timeout cannot do.
+timeout=$(command -v timeout)
+cp "$timeout" "$root/usr/bin/timeout"
+ldd "$timeout" | grep -o '/[^ ]*' | while read -r library; do
+	mkdir -p "$root$(dirname "$library")"
+	cp -L "$library" "$root$library"
+done
+
+cp -a "$OUT/user/selftests/." "$root/selftests/"
+# Tests that check the harness, see test-harness.sh; not run by default.
+cp -a "$TOP/scripts/guest/harness" "$root/selftests/harness"
+for test in "$root"/selftests/harness/*.sh; do
+	printf 'harness:%s\n' "$(basename "$test")" >>"$root/selftests/kselftest-list.txt"
+done
+
+for program in http-server echo-server; do
+	if [[ -x $OUT/user/samples/$program ]]; then cp "$OUT/user/samples/$program" "$root/usr/bin/"; fi
+done
+if [[ -d $OUT/user/samples/www ]]; then cp -a "$OUT/user/samples/www/." "$root/srv/www/"; fi
+
+for dir in "$@"; do cp -a "$dir/." "$root/"; done
+
+mkdir -p "$(dirname "$result")"
+(cd "$root" && find . -mindepth 1 -printf '%P\0' | sort -z |
+	cpio --quiet -0 -o -H newc --owner=0:0 --reproducible) | gzip -1 >"$result.tmp"
+mv "$result.tmp" "$result"

@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# Sourced by every script here: where things are, and how a step, an error and
+# a long command with its log are told.
+set -euo pipefail
+export LC_ALL=C
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+OUT=$TOP/build
+LOGS=$OUT/logs
+CACHE=${KEVENT_CACHE:-${XDG_CACHE_HOME:-${HOME:?is not set: set KEVENT_CACHE}/.cache}/kevent}
+mkdir -p "$LOGS" "$CACHE"
+CACHE=$(cd "$CACHE" && pwd)
+JOBS=$(nproc)
+export CCACHE_DIR=$CACHE/ccache
+
+# What the make that called us was told is not for the makes we call.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES KBUILD_OUTPUT O ARCH CROSS_COMPILE
+
+# Elapsed times count from the first script of a command.
+export KEVENT_START=${KEVENT_START:-$EPOCHSECONDS}
+elapsed() { local s=$((EPOCHSECONDS - KEVENT_START)); printf '%2d:%02d' $((s / 60)) $((s % 60)); }
+step() { printf '[%s] %s\n' "$(elapsed)" "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+short() { printf '%s' "${1#"$TOP"/}"; }
+
+# On a terminal a line that changes; elsewhere one every 30 seconds.
+progress_at=$EPOCHSECONDS
+progress()
+{
+	if [[ -t 1 ]]; then
+		printf '\r[%s] %s\033[K' "$(elapsed)" "$*"
+	elif ((EPOCHSECONDS - progress_at >= 30)); then
+		progress_at=$EPOCHSECONDS
+		step "$*"
+	fi
+}
+progress_done() { if [[ -t 1 ]]; then printf '\r\033[K'; fi; }
+
+# logged NAME COMMAND...: output to build/logs/NAME.log, its end shown on failure
+logged()
+{
+	local log=$LOGS/$1.log
+	shift
+	mkdir -p "$(dirname "$log")"
+	if "$@" >"$log" 2>&1 </dev/null; then return; fi
+	progress_done
+	grep -nE '(error|Error|undefined reference|FAILED|\*\*\*)' "$log" | head -n 20 >&2 || tail -n 20 "$log" >&2
+	die "'$(basename "$1") ...' failed, see $(short "$log")"
+}
+
+# One at a time in the cache; the lock goes with the process that took it.
+lock_cache()
+{
+	[[ -z ${KEVENT_LOCKED:-} ]] || return 0
+	exec {lock_fd}>"$CACHE/lock"
+	if ! flock -n "$lock_fd"; then
+		step "waiting for another build in $CACHE"
+		flock "$lock_fd"
+	fi
+	export KEVENT_LOCKED=1
+}
+
+# digest FILE...: one checksum over names and contents
+digest() { sha256sum "$@" | sha256sum | cut -c1-16; }

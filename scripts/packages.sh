@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# packages.sh GROUP...: installs what is missing of what the groups build and
+# bench need; whoever is not root is told the command.
+. "$(dirname "$0")/lib.sh"
+
+missing=()
+# need PACKAGE COMMAND...: the command succeeds where the package is there
+need()
+{
+	local package=$1
+	shift
+	"$@" >/dev/null 2>&1 || missing+=("$package")
+}
+has() { command -v "$1"; }
+has_static_busybox() { has busybox && ! ldd "$(command -v busybox)"; }
+compiles() { printf '%s\nint main(void) { return 0; }\n' "$1" | gcc -x c - "${@:2}" -o /dev/null; }
+
+find_missing()
+{
+	local group
+	missing=()
+	for group in "$@"; do
+		case $group in
+		build)
+			need gcc has gcc
+			need libc6-dev compiles '#include <stdio.h>' -static
+			need binutils has ld
+			need make has make
+			need flex has flex
+			need bison has bison
+			need bc has bc
+			need libelf-dev compiles '#include <libelf.h>' -lelf
+			need xz-utils has xz
+			need patch has patch
+			need rsync has rsync
+			need cpio has cpio
+			need ccache has ccache
+			need busybox-static has_static_busybox
+			need qemu-system-x86 has qemu-system-x86_64
+			if [[ -z ${KSRC:-} ]]; then need linux-source-6.12 dpkg -L linux-source-6.12; fi
+			;;
+		bench)
+			need python3 has python3
+			;;
+		esac
+	done
+}
+
+find_missing "$@"
+((${#missing[@]})) || exit 0
+
+if ((EUID != 0)); then
+	printf 'error: packages are missing; as root:\n  apt-get install --no-install-recommends %s\n' "${missing[*]}" >&2
+	exit 1
+fi
+command -v apt-get >/dev/null || die "missing: ${missing[*]} (and no apt-get to install them)"
+
+export DEBIAN_FRONTEND=noninteractive
+apt_install() { apt-get -y -q install --no-install-recommends "${missing[@]}"; }
+step "installing ${missing[*]}"
+# The lists may be absent or older than what the archive holds now.
+if ! apt_install >"$LOGS/packages.log" 2>&1 </dev/null; then
+	logged packages-update apt-get -q update
+	logged packages apt_install
+fi
+find_missing "$@"
+((${#missing[@]} == 0)) || die "still missing after the installation: ${missing[*]}"
