@@ -3,7 +3,7 @@
 # guest run its selftests and judges the logs.  Says what went wrong, each kind in
 # its own words, and writes "passed failed skipped" to build/logs/LABEL/counts.
 # Exit status 1 after any failure.
-#   TIMEOUT       seconds for all, else killed as hanging
+#   TIMEOUT       seconds for all tests, else killed as hanging
 #   BOOT_TIMEOUT  seconds until the guest must be up (default 120)
 #   PERCENT       length of the race loops (default 100, sanitised kernels 15)
 #   TESTS         what to run, e.g. kevent:abi_test (default kevent)
@@ -18,6 +18,8 @@ plain) mem=1G limit=${TIMEOUT:-1200} percent=${PERCENT:-100} ;;
 esac
 boot_limit=${BOOT_TIMEOUT:-120}
 
+# Nothing of an earlier run may count.
+rm -f "$logs"/*
 step "$label: booting, time limit $limit s, logs in $(short "$logs")/"
 "$TOP/scripts/boot.sh" --kernel "$OUT/$variant/bzImage" --initrd "$OUT/initramfs.gz" --logs "$logs" \
 	--mem $mem --append "kevent.mode=test kevent.percent=$percent ${TESTS:+kevent.tests=$TESTS} $append" \
@@ -30,9 +32,9 @@ tests_done() { grep -cE '^# (not )?ok [0-9]+' "$logs/guest.log" 2>/dev/null || t
 
 begin=$EPOCHSECONDS hang='' up=''
 while kill -0 $qemu 2>/dev/null; do
-	if [[ ! $up ]] && ready; then up=1; fi
+	if [[ ! $up ]] && ready; then up=1 begin=$EPOCHSECONDS; fi
 	now=$((EPOCHSECONDS - begin))
-	if ((now >= limit)) || { [[ ! $up ]] && ((now >= boot_limit)); }; then
+	if ((now >= (up ? limit : boot_limit))); then
 		hang=$now
 		kill -9 $qemu
 		break

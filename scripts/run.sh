@@ -63,6 +63,7 @@ wait_for_server()
 read -r _ _ _ _ group _ _ foreground _ </proc/self/stat
 step "booting, logs in $(short "$logs")/"
 mkdir -p "$logs"
+rm -f "$logs"/*
 if [[ -t 0 && -t 1 && $group = "$foreground" ]]; then
 	terminal=$(stty -g)
 	stty -isig -icanon -echo -ixon -icrnl min 1 time 0
