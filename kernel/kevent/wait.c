@@ -79,6 +79,7 @@ void kevent_wake_waiters(struct kevent_user *user)
  * @deferred: deferred interests still to look at
  * @recheck: level interests still to look at
  * @min_nr: stop re-checking when there are that many records
+ * @flushes: how often the backlog was flushed and not emptied
  * @looked: at least one level interest was looked at
  * @full: the ring was found full
  * @pause: stopped only to let interrupts in
@@ -87,6 +88,7 @@ struct kevent_walk {
 	u32	deferred;
 	u32	recheck;
 	u32	min_nr;
+	u32	flushes;
 	bool	looked;
 	bool	full;
 	bool	pause;
@@ -110,10 +112,17 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 	for (;;) {
 		bool room = kevent_ring_has_room(user);
 
-		walk->pause = !budget-- ||
-			      (room && user->nr_listed[KEVENT_BACKLOG]);
+		walk->pause = !budget--;
 		if (walk->pause)
 			return NULL;
+		if (room && user->nr_listed[KEVENT_BACKLOG]) {
+			/* A ring's worth; more if others consume meanwhile. */
+			walk->pause = walk->flushes++ <=
+				      user->mask / KEVENT_PUBLISH_BATCH;
+			if (!walk->pause)
+				user->need_query = true;
+			return NULL;
+		}
 		if (!room && !walk->full) {
 			walk->full = true;
 			walk->deferred = min(walk->deferred, KEVENT_FULL_DEFERRED);
