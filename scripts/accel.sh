@@ -15,7 +15,7 @@ if [[ ! -f $verdict ]]; then
 	logs=$LOGS/kvm-trial
 	# In a shell of its own, whose complaint about a killed QEMU nobody needs.
 	("$TOP/scripts/boot.sh" --kernel "$1" --initrd "$2" --logs "$logs" --accel kvm --limit 10 \
-		--append kevent.mode=boot; true) </dev/null >/dev/null 2>&1
+		--append kevent.mode=boot || true) </dev/null >/dev/null 2>&1
 	rm -f "$CACHE"/accel.*
 	if grep -q '^kevent-guest: ready' "$logs/guest.log" 2>/dev/null; then echo kvm; else echo $tcg; fi >"$verdict"
 	step "KVM: $([[ $(<"$verdict") = kvm ]] && echo works || echo "does not work, using TCG")" >&2
