@@ -264,9 +264,6 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 		return spec->has_deadline &&
 		       kevent_now(spec->clock) >= spec->deadline;
 	}
-	/* Not enough for this one, but for another that it kept from waking? */
-	if (kevent_ring_unread(user))
-		kevent_wake_waiters(user);
 	/* Wakers look at the list under the lock: no barrier needed. */
 	__set_current_state(TASK_INTERRUPTIBLE);
 	list_add_tail(&waiter.link, &user->waiters);
