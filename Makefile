@@ -5,7 +5,7 @@ help:
 	@echo 'make test           selftests in the guest, for VARIANTS ("plain kasan"; there is kcsan)'
 	@echo 'make shell          a root shell in the guest'
 	@echo 'make kernel         only build, for VARIANT (plain)'
-	@echo 'make bench          instructions per event, beside epoll and io_uring'
+	@echo 'make bench          instructions per event, beside epoll'
 	@echo 'make check-diffs    do all diffs apply to every 6.12 the package archive lists?'
 	@echo 'make check-harness  are failed tests, splats, hangs and failed boots really caught?'
 	@echo 'make clean          remove build/'
