@@ -330,7 +330,7 @@ static bool kevent_deliver_unread(struct kevent *k, u32 bits)
  *
  * May free @k if its caller has no reference.
  */
-void kevent_deliver(struct kevent *k, u32 bits)
+static void kevent_deliver(struct kevent *k, u32 bits)
 {
 	lockdep_assert_held(&k->user->lock);
 	if (unlikely(k->list == KEVENT_BACKLOG)) {

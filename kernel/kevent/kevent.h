@@ -76,7 +76,7 @@ struct kevent_hook {
  * @hook: type POLL: in the wait queue that ->poll named first
  * @user: the queue, which this interest keeps allocated
  * @events: events of interest; written under @user->lock, read without it by
- *	wake functions (see kevent_modify() for the pairing)
+ *	wake functions (see @modified of the source)
  * @pending: events triggered and not yet published; of a dead interest the
  *	events of its last record
  * @cookie: copied to each record
@@ -234,7 +234,6 @@ extern const struct kevent_source_ops kevent_poll_ops;
 int kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
 	__releases(k->user->lock);
 int kevent_trigger_query(struct kevent *k);
-void kevent_deliver(struct kevent *k, u32 bits);
 void kevent_publish_or_queue(struct kevent *k, u32 bits);
 void kevent_flush_backlog(struct kevent_user *user, unsigned int budget);
 void kevent_list_move(struct kevent *k, enum kevent_list list);
