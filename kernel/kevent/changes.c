@@ -8,12 +8,9 @@
 
 #include <linux/bitops.h>
 #include <linux/file.h>
-#include <linux/slab.h>
 
 #include "kevent.h"
-#include "ring.h"
-
-#define KEVENT_MODES	(KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH)
+#include "trace.h"
 
 static const u32 kevent_op_flags[] = {
 	[KEVENT_OP_ADD]		= KEVENT_MODES | KEVENT_WANT_LAST |
@@ -31,23 +28,32 @@ static int kevent_check_change(const struct kevent_change *change)
 	const struct kevent_source_ops *ops = kevent_source(change->type);
 	bool sets_events = change->op == KEVENT_OP_ADD ||
 			   change->op == KEVENT_OP_MODIFY;
+	u32 flags;
 
 	if (!change->op || change->op >= ARRAY_SIZE(kevent_op_flags))
 		return -EINVAL;
 	if (IS_ERR(ops))
 		return PTR_ERR(ops);
-	if (change->flags & ~kevent_op_flags[change->op] ||
-	    hweight32(change->flags & KEVENT_MODES) > 1)
+	flags = kevent_op_flags[change->op];
+	if (sets_events)
+		flags |= ops->set_flags;
+	if (change->op == KEVENT_OP_ADD)
+		flags |= ops->add_flags;
+	if (change->flags & ~flags || hweight32(change->flags & KEVENT_MODES) > 1)
 		return -EINVAL;
 	if (change->events & ~(sets_events ? ops->valid_events : 0))
 		return -EINVAL;
 	if (change->id && !(change->flags & KEVENT_BY_ID))
 		return -EINVAL;
-	if (change->addr || memchr_inv(change->param, 0, sizeof(change->param)) ||
-	    memchr_inv(change->reserved, 0, sizeof(change->reserved)))
+	if (change->reserved[0] || change->reserved[1])
 		return -EINVAL;
-	if (change->op == KEVENT_OP_TRIGGER)
+	if (change->op == KEVENT_OP_TRIGGER && !ops->trigger)
 		return -EOPNOTSUPP;
+	if (ops->check && (sets_events || change->op == KEVENT_OP_TRIGGER))
+		return ops->check(change);
+	if (change->addr || change->param[0] || change->param[1] ||
+	    change->param[2] || change->param[3])
+		return -EINVAL;
 	return 0;
 }
 
@@ -71,64 +77,53 @@ static void kevent_put_unlocked(struct kevent *k)
 	spin_unlock_irq(&user->lock);
 }
 
-/* Get a reference to an interest that has not ended. */
-static bool kevent_get_live(struct kevent *k)
-{
-	struct kevent_user *user = k->user;
-	bool live;
-
-	spin_lock_irq(&user->lock);
-	live = !(k->flags & KEVENT_F_DEAD);
-	k->refs += live;
-	spin_unlock_irq(&user->lock);
-	return live;
-}
-
-/*
- * Find the live interest of @user in (@file, @fd) and get a reference.  The list
- * is that of all queues' interests in the file, as long as what a wake-up walks.
- */
-static struct kevent *kevent_find_file(struct kevent_user *user,
-				       struct file *file, int fd, u8 type)
-{
-	struct kevent *k;
-
-	lockdep_assert_held(&file->f_lock);
-	hlist_for_each_entry(k, &file->f_kevent, file_node)
-		if (k->user == user && k->fd == fd && k->type == type &&
-		    kevent_get_live(k))
-			return k;
-	return NULL;
-}
-
-/* Make a new interest known to its queue and its file. */
+/* Make a new interest known to its queue, and charge it. */
 static int kevent_insert(struct kevent *k)
 {
 	struct kevent_user *user = k->user;
-	struct file *file = k->file;
+	int ret = -ENOSPC;
+
+	spin_lock_irq(&user->lock);
+	if (!kevent_charge(user))
+		goto unlock;
+	if (kevent_ops(k)->by_number && !kevent_insert_number(k)) {
+		kevent_uncharge(user);
+		ret = -EEXIST;
+		goto unlock;
+	}
+	refcount_inc(&user->refs);
+	user->nr_kevents++;
+	k->id = ++user->last_id;
+	kevent_tree_insert(k);
+	ret = 0;
+unlock:
+	spin_unlock_irq(&user->lock);
+	return ret;
+}
+
+/* The same, and to its file. */
+static int kevent_insert_file(struct kevent *k, struct file *file)
+{
 	struct kevent *twin;
 	int ret = -EEXIST;
 
 	spin_lock(&file->f_lock);
-	twin = kevent_find_file(user, file, k->fd, k->type);
-	if (twin)
-		goto unlock;
-	ret = -ENOSPC;
-	spin_lock_irq(&user->lock);
-	if (kevent_charge(user)) {
-		refcount_inc(&user->refs);
-		user->nr_kevents++;
-		k->id = ++user->last_id;
-		kevent_tree_insert(k);
-		hlist_add_head(&k->file_node, &file->f_kevent);
-		ret = 0;
-	}
-	spin_unlock_irq(&user->lock);
-unlock:
+	twin = kevent_find_file(k->user, file, k->fd, k->type);
+	if (!twin)
+		ret = kevent_insert(k);
+	if (!ret)
+		hlist_add_head(&kevent_to_file(k)->node, &file->f_kevent);
 	spin_unlock(&file->f_lock);
 	if (twin)
 		kevent_put_unlocked(twin);
 	return ret;
+}
+
+/* What counts has no level to ask for: level is the same as edge. */
+static u16 kevent_mode_flags(const struct kevent_source_ops *ops, u32 flags)
+{
+	flags &= KEVENT_MODES;
+	return flags || ops->rereadable ? flags : KEVENT_EDGE;
 }
 
 /* The source is attached: let what it said meanwhile out. */
@@ -150,93 +145,95 @@ static void kevent_activate(struct kevent *k, u32 bits)
 
 /*
  * End an interest, forgetting some of its flags first, and take it off its
- * source, if that is ours to do.
+ * source, if it is @pinned and that is ours to do.
  */
-static int kevent_remove(struct kevent *k, struct file *file, u16 forget)
+static int kevent_remove(struct kevent *k, bool pinned, u16 forget)
 {
 	struct kevent_user *user = k->user;
 	unsigned long irqflags = kevent_lock(user);
 	bool ended = !(k->flags & KEVENT_F_DEAD);
+	u32 pass_on = 0;
 
 	if (ended) {
+		pass_on = kevent_to_pass_on(k);
 		k->flags &= ~forget;
 		kevent_end(k, 0);
 	}
 	kevent_unlock(user, irqflags);
-	if (ended && file)
-		kevent_detach(k, file);
+	if (ended && pinned) {
+		if (pass_on)
+			kevent_hook_pass_on(k, pass_on);
+		kevent_detach(k);
+	}
 	return ended ? 0 : -ENOENT;
 }
 
-static int kevent_add(struct kevent_user *user, struct kevent_change *change)
+/* ADD; @file is pinned, NULL with a number. */
+static int kevent_add(struct kevent_user *user, struct kevent_change *change,
+		      struct file *file)
 {
 	const struct kevent_source_ops *ops = kevent_source(change->type);
-	struct kevent *k;
+	struct kevent *k = kevent_alloc(change->type);
 	s64 bits;
 	int ret;
 
-	if (change->ident > INT_MAX)
-		return -EBADF;
-	CLASS(fd, f)(change->ident);
-	if (fd_empty(f))
-		return -EBADF;
-	ret = ops->check_file(fd_file(f));
-	if (ret)
-		return ret;
-
-	k = kmem_cache_zalloc(kevent_cache, KEVENT_GFP);
 	if (!k)
 		return -ENOMEM;
 	k->user = user;
 	k->events = change->events | ops->always_events;
 	k->cookie = change->cookie;
-	k->flags = KEVENT_F_NEW | (change->flags & KEVENT_F_USER);
+	k->flags = KEVENT_F_NEW | kevent_mode_flags(ops, change->flags) |
+		   (change->flags & (KEVENT_WANT_LAST | KEVENT_EXCLUSIVE));
 	if (change->flags & KEVENT_START_DISABLED)
 		k->flags |= KEVENT_F_DISABLED;
-	k->type = change->type;
+	if (ops->fill)
+		k->flags |= KEVENT_F_DATA;
 	k->refs = 2;	/* the attachment, and this function */
-	k->file = fd_file(f);
-	k->fd = change->ident;
+	if (file) {
+		kevent_to_file(k)->file = file;
+		k->fd = change->ident;
+	} else {
+		kevent_to_number(k)->number = change->ident;
+	}
 
-	ret = kevent_insert(k);
+	ret = file ? kevent_insert_file(k, file) : kevent_insert(k);
 	if (ret) {
-		kmem_cache_free(kevent_cache, k);
+		kevent_free_memory(k);
 		return ret;
 	}
-	bits = ops->attach(k);
+	bits = ops->attach(k, change);
 	if (bits >= 0) {
 		change->id = k->id;
 		kevent_activate(k, bits);
 	} else {
 		ret = bits;
-		kevent_remove(k, k->file, KEVENT_WANT_LAST);
+		kevent_remove(k, true, KEVENT_WANT_LAST);
 	}
 	kevent_put_unlocked(k);
 	return ret;
 }
 
-/* Ask the source, which @file pins, and publish what it says. */
-static void kevent_query_now(struct kevent *k, struct file *file)
+/* Ask the source, which is pinned, and publish what it says. */
+static void kevent_query_now(struct kevent *k)
 {
 	struct kevent_user *user = k->user;
 	unsigned long irqflags;
-	u32 bits;
+	u32 bits = kevent_ops(k)->query(k);
 
-	if (!file)
-		return;		/* the close hook is about to end it */
-	bits = kevent_ops(k)->query(k);
 	irqflags = kevent_lock(user);
 	kevent_settle(k, bits);
 	kevent_unlock(user, irqflags);
 }
 
 /*
- * Forget what was not published, a query will tell it again, and what was: an
- * unread record says nothing about what comes.
+ * Take an interest that is modified or disabled off the way of its events.  If
+ * the source can be read again, forget what was not published, a query will tell
+ * it again, and what was: an unread record says nothing about what comes.
  */
 static void kevent_forget(struct kevent *k)
 {
-	k->pending = 0;
+	if (kevent_ops(k)->rereadable)
+		k->pending = 0;
 	k->seen[0] = 0;
 	k->seen[1] = 0;
 	k->flags &= ~KEVENT_F_QUERY;
@@ -244,115 +241,204 @@ static void kevent_forget(struct kevent *k)
 		kevent_list_move(k, KEVENT_NO_LIST);
 }
 
-static int kevent_modify(struct kevent *k, struct file *file,
-			 const struct kevent_change *change)
+/* The part of MODIFY that all types have; user->lock is held. */
+static void kevent_replace(struct kevent *k, const struct kevent_change *change)
+{
+	const struct kevent_source_ops *ops = kevent_ops(k);
+
+	k->flags &= ~KEVENT_MODES;
+	k->flags |= kevent_mode_flags(ops, change->flags);
+	k->cookie = change->cookie;
+	WRITE_ONCE(k->events, change->events | ops->always_events);
+}
+
+/* MODIFY where wake-ups may go on. */
+static int kevent_modify_attached(struct kevent *k, bool pinned,
+				  const struct kevent_change *change)
 {
 	const struct kevent_source_ops *ops = kevent_ops(k);
 	struct kevent_user *user = k->user;
-	bool query = false;
-	int ret = -ENOENT;
+	u32 pass_on;
+	bool query;
 
 	spin_lock_irq(&user->lock);
-	if (!(k->flags & KEVENT_F_DEAD)) {
-		ret = 0;
-		kevent_forget(k);
-		k->flags &= ~KEVENT_MODES;
-		k->flags |= change->flags & KEVENT_MODES;
-		if (!(k->flags & KEVENT_DISPATCH))
-			k->flags &= ~KEVENT_F_HELD;	/* no ENABLE will come */
-		k->cookie = change->cookie;
-		WRITE_ONCE(k->events, change->events | ops->always_events);
-		query = !(k->flags & KEVENT_F_DISABLED);
+	if (k->flags & KEVENT_F_DEAD) {
+		spin_unlock_irq(&user->lock);
+		return -ENOENT;
 	}
+	pass_on = kevent_to_pass_on(k);
+	kevent_forget(k);
+	kevent_replace(k, change);
+	query = !(k->flags & KEVENT_F_DISABLED);
 	spin_unlock_irq(&user->lock);
-	if (!ret && file)
-		ops->modified(k);
+	if (!pinned)
+		return 0;	/* the close hook is about to end it */
+	if (pass_on)
+		kevent_hook_pass_on(k, pass_on);
+	ops->modified(k, change);
 	if (query)
-		kevent_query_now(k, file);
-	return ret;
+		kevent_query_now(k);
+	return 0;
 }
 
-static int kevent_enable(struct kevent *k, struct file *file)
+/* MODIFY by attaching anew; what is triggered meanwhile accumulates. */
+static int kevent_modify_anew(struct kevent *k,
+			      const struct kevent_change *change)
 {
+	const struct kevent_source_ops *ops = kevent_ops(k);
 	struct kevent_user *user = k->user;
-	int ret = -ENOENT;
 
 	spin_lock_irq(&user->lock);
-	if (!(k->flags & KEVENT_F_DEAD)) {
-		ret = 0;
-		k->flags &= ~(KEVENT_F_DISABLED | KEVENT_F_HELD);
+	if (k->flags & KEVENT_F_DEAD) {
+		spin_unlock_irq(&user->lock);
+		return -ENOENT;
 	}
+	kevent_forget(k);
+	k->flags |= KEVENT_F_NEW;
 	spin_unlock_irq(&user->lock);
+
+	ops->detach(k);
+	spin_lock_irq(&user->lock);
+	kevent_replace(k, change);
+	spin_unlock_irq(&user->lock);
+	kevent_activate(k, ops->attach(k, change));
+	return 0;
+}
+
+static int kevent_modify(struct kevent *k, bool pinned, struct file *file,
+			 const struct kevent_change *change)
+{
+	const struct kevent_source_ops *ops = kevent_ops(k);
+	int ret = 0;
+
+	if (file && ops->check_file)
+		ret = ops->check_file(change, file);
+	if (ret)
+		return ret;
+	return ops->modified ? kevent_modify_attached(k, pinned, change) :
+			       kevent_modify_anew(k, change);
+}
+
+static int kevent_enable(struct kevent *k, bool pinned)
+{
+	const struct kevent_source_ops *ops = kevent_ops(k);
+	struct kevent_user *user = k->user;
+	unsigned long irqflags = kevent_lock(user);
+	u32 bits = k->pending;
+
+	if (k->flags & KEVENT_F_DEAD) {
+		kevent_unlock(user, irqflags);
+		return -ENOENT;
+	}
+	k->flags &= ~(KEVENT_F_DISABLED | KEVENT_F_HELD);
+	if (bits && k->list == KEVENT_NO_LIST) {
+		/* counted while it was disabled */
+		k->pending = 0;
+		kevent_settle(k, bits);
+	} else if (!bits && ops->enable) {
+		ops->enable(k);
+	}
+	kevent_unlock(user, irqflags);
 	/*
 	 * A wake-up that found it disabled released the lock before we took it:
 	 * the query sees what it was about.
 	 */
-	if (!ret)
-		kevent_query_now(k, file);
-	return ret;
+	if (ops->query && pinned)
+		kevent_query_now(k);
+	return 0;
 }
 
-static int kevent_disable(struct kevent *k)
+static int kevent_disable(struct kevent *k, bool pinned)
 {
 	struct kevent_user *user = k->user;
 	int ret = -ENOENT;
+	u32 pass_on = 0;
 
 	spin_lock_irq(&user->lock);
 	if (!(k->flags & KEVENT_F_DEAD)) {
 		ret = 0;
+		pass_on = kevent_to_pass_on(k);
 		k->flags |= KEVENT_F_DISABLED;
 		kevent_forget(k);
 	}
 	spin_unlock_irq(&user->lock);
+	if (pass_on && pinned)
+		kevent_hook_pass_on(k, pass_on);
 	return ret;
 }
 
-static int kevent_change_found(struct kevent *k, struct file *file,
+/*
+ * Apply a change to an interest that was found.  If not @pinned its last
+ * reference to the file is gone; @file is NULL then, and with a number.
+ */
+static int kevent_change_found(struct kevent *k, bool pinned, struct file *file,
 			       const struct kevent_change *change)
 {
 	switch (change->op) {
 	case KEVENT_OP_MODIFY:
-		return kevent_modify(k, file, change);
+		return kevent_modify(k, pinned, file, change);
 	case KEVENT_OP_REMOVE:
-		return kevent_remove(k, file, change->flags & KEVENT_ACK ?
+		return kevent_remove(k, pinned, change->flags & KEVENT_ACK ?
 				     KEVENT_F_HELD : 0);
 	case KEVENT_OP_ENABLE:
-		return kevent_enable(k, file);
+		return kevent_enable(k, pinned);
 	case KEVENT_OP_DISABLE:
-		return kevent_disable(k);
+		return kevent_disable(k, pinned);
 	}
 	return -EINVAL;
 }
 
-static int kevent_change_by_fd(struct kevent_user *user,
-			       const struct kevent_change *change)
+/* A change with ident; @file is what a descriptor stands for, or NULL. */
+static int kevent_change_by_ident(struct kevent_user *user,
+				  struct kevent_change *change,
+				  struct file *file)
 {
-	struct file *file;
 	struct kevent *k;
 	int ret;
+
+	if (change->op == KEVENT_OP_ADD)
+		return kevent_add(user, change, file);
+	if (file) {
+		spin_lock(&file->f_lock);
+		k = kevent_find_file(user, file, change->ident, change->type);
+		spin_unlock(&file->f_lock);
+	} else {
+		spin_lock_irq(&user->lock);
+		k = kevent_find_number(user, change->type, change->ident);
+		if (k)
+			k->refs++;
+		spin_unlock_irq(&user->lock);
+	}
+	if (!k)
+		return -ENOENT;
+	ret = kevent_change_found(k, true, file, change);
+	kevent_put_unlocked(k);
+	return ret;
+}
+
+static int kevent_change_by_fd(struct kevent_user *user,
+			       struct kevent_change *change)
+{
+	int ret = 0;
 
 	if (change->ident > INT_MAX)
 		return -EBADF;
 	CLASS(fd, f)(change->ident);
 	if (fd_empty(f))
 		return -EBADF;
-	file = fd_file(f);
-	spin_lock(&file->f_lock);
-	k = kevent_find_file(user, file, change->ident, change->type);
-	spin_unlock(&file->f_lock);
-	if (!k)
-		return -ENOENT;
-	ret = kevent_change_found(k, file, change);
-	kevent_put_unlocked(k);
-	return ret;
+	if (change->op == KEVENT_OP_ADD)
+		ret = kevent_source(change->type)->check_file(change, fd_file(f));
+	return ret ?: kevent_change_by_ident(user, change, fd_file(f));
 }
 
+/* @forget: flags that a REMOVE takes off the interest first. */
 static int kevent_change_by_id(struct kevent_user *user,
-			       const struct kevent_change *change)
+			       const struct kevent_change *change, u16 forget)
 {
 	unsigned long irqflags = kevent_lock(user);
 	struct kevent *k = kevent_find_id(user, change->id);
 	struct file *file;
+	bool pinned;
 	int ret;
 
 	if (!k || k->type != change->type) {
@@ -366,62 +452,71 @@ static int kevent_change_by_id(struct kevent_user *user,
 		kevent_unlock(user, irqflags);
 		return -ENOENT;
 	}
-	file = kevent_pin(k);
+	pinned = kevent_pin(k, &file);
 	k->refs++;
 	kevent_unlock(user, irqflags);
-	ret = kevent_change_found(k, file, change);
+	ret = forget ? kevent_remove(k, pinned, forget) :
+	      kevent_change_found(k, pinned, file, change);
 	kevent_put_unlocked(k);
 	if (file)
 		fput(file);
 	return ret;
 }
 
+/* In one section of the lock, so that programs can trigger without the mutex. */
+static int kevent_trigger_change(struct kevent_user *user,
+				 const struct kevent_change *change)
+{
+	unsigned long irqflags = kevent_lock(user);
+	int ret = -ENOENT;
+	struct kevent *k;
+
+	if (change->flags & KEVENT_BY_ID)
+		k = kevent_find_id(user, change->id);
+	else
+		k = kevent_find_number(user, change->type, change->ident);
+	if (k && k->type == change->type && !(k->flags & KEVENT_F_DEAD)) {
+		u32 bits = kevent_ops(k)->trigger(k, change);
+
+		trace_kevent_trigger(k, bits);
+		kevent_settle(k, bits);
+		ret = 0;
+	}
+	kevent_unlock(user, irqflags);
+	return ret;
+}
+
 /**
  * kevent_apply - apply one change
- * @user: the queue, its mutex held
+ * @user: the queue, its mutex held unless the operation is TRIGGER
  * @change: the change; gets the id of an interest that was added
  *
  * Return: 0 or the negative error number for this entry.
  */
 int kevent_apply(struct kevent_user *user, struct kevent_change *change)
 {
-	int ret;
+	int ret = kevent_check_change(change);
 
-	lockdep_assert_held(&user->mutex);
-	ret = kevent_check_change(change);
 	if (ret)
 		return ret;
-	if (change->op == KEVENT_OP_ADD)
-		return kevent_add(user, change);
+	if (change->op == KEVENT_OP_TRIGGER)
+		return kevent_trigger_change(user, change);
+	lockdep_assert_held(&user->mutex);
 	if (change->flags & KEVENT_BY_ID)
-		return kevent_change_by_id(user, change);
+		return kevent_change_by_id(user, change, 0);
+	if (kevent_source(change->type)->by_number)
+		return kevent_change_by_ident(user, change, NULL);
 	return kevent_change_by_fd(user, change);
 }
 
 /**
  * kevent_undo_add - take back an ADD whose result could not be told
  * @user: the queue, its mutex held
- * @id: the id it got
+ * @added: the change, with the id it got
  */
-void kevent_undo_add(struct kevent_user *user, u64 id)
+void kevent_undo_add(struct kevent_user *user, const struct kevent_change *added)
 {
-	struct file *file = NULL;
-	struct kevent *k;
-
 	lockdep_assert_held(&user->mutex);
-	spin_lock_irq(&user->lock);
-	k = kevent_find_id(user, id);
-	if (k && k->flags & KEVENT_F_DEAD)
-		k = NULL;	/* its file was closed */
-	if (k) {
-		k->refs++;
-		file = kevent_pin(k);
-	}
-	spin_unlock_irq(&user->lock);
-	if (!k)
-		return;
-	kevent_remove(k, file, KEVENT_WANT_LAST | KEVENT_F_HELD);
-	kevent_put_unlocked(k);
-	if (file)
-		fput(file);
+	/* It may have ended, by a record or the close of its file. */
+	kevent_change_by_id(user, added, KEVENT_WANT_LAST | KEVENT_F_HELD);
 }

@@ -5,13 +5,16 @@
  * The way of an event
  * -------------------
  *
- *   source wakes        kevent_poll_wake()         poll.c    source's locks held
+ *   source wakes        kevent_poll_wake()         poll.c, kevent_sock.c,
+ *                       kevent_timer_expired()     timer.c ... source's locks held
  *    kevent triggers     kevent_trigger()          trigger.h takes user->lock
  *     queue publishes     kevent_deliver()         here, or in kevent_trigger()
  *                          kevent_publish()        if nothing stands in the way
  *      ring holds           kevent_ring_push()     ring.h    one store-release
  *       sleepers wake        kevent_notify()       here
  *   user consumes       ukevent_take()             tools/lib/kevent/ukevent.h
+ *
+ * Each hop has a tracepoint named by its verb, see trace.h.
  *
  * Nothing on this way sleeps, allocates, touches user memory other than the
  * ring, or calls a source.
@@ -22,14 +25,14 @@
  *   user->copy_mutex   kevent_get_events() callers, held over copying to users;
  *                      nothing else ever waits for it
  *   user->mutex        kevent_ctl(): one change at a time; held over ->poll of
- *                      ADD, MODIFY, ENABLE; never over user memory; the wait
- *                      calls, the close hook and the queue's own ->poll do not
- *                      take it
+ *                      ADD, MODIFY, ENABLE; never over user memory; TRIGGER, the
+ *                      wait calls, the close hook and the queue's own ->poll do
+ *                      not take it
  *     locks of ->poll  (epoll sets, FUSE, drivers), among them wait queue heads
  *     file->f_lock     the file's list of interests
  *       head->lock     of a source's wait queue, held by whoever wakes it
  *         user->lock   everything else; irq-safe, a leaf but for the scheduler's
- *                      locks when a sleeper is woken
+ *                      locks when a sleeper is woken, and those of hrtimers
  *
  * file->f_lock and head->lock are not taken inside each other.  The pollers of
  * a queue's own descriptor are woken from irq_work, with none of these held.
@@ -47,7 +50,8 @@
  *             consumed ones stand in front
  *   REAP      one-shot that has ended, to be detached in process context
  *
- *   trigger:  none, RECHECK -> publication, BACKLOG or DEFERRED
+ *   trigger:  none, RECHECK -> publication, BACKLOG or DEFERRED; what a counting
+ *             source says while it is disabled stays pending
  *   publication: level -> RECHECK (DEFERRED if a query is due), edge -> none,
  *             one-shot -> REAP, dispatch -> none and DISABLED
  *   kevent_wait(): BACKLOG -> publication, DEFERRED -> query or publication,
@@ -62,7 +66,8 @@
  * (A) REMOVE, (B) close of the queue, (C) the close hook of the file; or (D) the
  * publication of a one-shot.  From then on nothing is published but LAST.
  *
- * Detaching is a second step, done once, by who owns the attachment:
+ * Detaching is a second step, done once, by who owns the attachment.  With types
+ * that are named by numbers there is no C, and nothing to pin; with files:
  *
  *   - A, B and the reaper of D pin the file first (kevent_pin(), while
  *     user->lock is held and the interest is known to be on the file's list,
@@ -84,13 +89,17 @@
  * With DISPATCH and WANT_LAST the last record waits for the acknowledgment of
  * the previous one: the dead interest stays in the tree, HELD, where ENABLE by
  * id finds it.
+ *
+ * An exclusive interest that ends or is disabled while records of it are unread
+ * wakes the source again, so that another queue hears of it: after it can no
+ * longer take the wake-up itself, before it is detached, with no lock held and
+ * the file pinned.  C does not: the others are told of the close anyway.  The
+ * reaper leaves an exclusive one-shot attached until its record is consumed, and
+ * charged.
  */
 
 #include <linux/file.h>
-#include <linux/kevent.h>
-#include <linux/poll.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 
 #include "kevent.h"
 #include "ring.h"
@@ -128,8 +137,9 @@ static void kevent_free(struct kevent *k)
 
 	user->nr_kevents--;
 	kevent_uncharge(user);
-	kevent_ops(k)->free(k);
-	kmem_cache_free(kevent_cache, k);
+	if (kevent_ops(k)->free)
+		kevent_ops(k)->free(k);
+	kevent_free_memory(k);
 	/* Never the last: the caller has one through its file, or the hook. */
 	refcount_dec(&user->refs);
 }
@@ -148,6 +158,63 @@ void kevent_put(struct kevent *k)
 static inline void kevent_tree_erase(struct kevent *k)
 {
 	rb_erase_cached(&k->node, &k->user->tree);
+}
+
+/* The number of an interest that has ended can be used again. */
+static inline void kevent_forget_number(struct kevent *k)
+{
+	if (kevent_ops(k)->by_number)
+		rb_erase(&kevent_to_number(k)->node, &k->user->numbers);
+}
+
+static int kevent_cmp_numbers(struct rb_node *node, const struct rb_node *other)
+{
+	const struct kevent_number *a = rb_entry(node, struct kevent_number, node);
+	const struct kevent_number *b = rb_entry(other, struct kevent_number, node);
+
+	if (a->number != b->number)
+		return a->number < b->number ? -1 : 1;
+	return a->k.type - b->k.type;
+}
+
+/**
+ * kevent_insert_number - make the number of an interest known
+ * @k: the interest; user->lock is held
+ *
+ * Return: false if a live interest of that type has it.
+ */
+bool kevent_insert_number(struct kevent *k)
+{
+	lockdep_assert_held(&k->user->lock);
+	return !rb_find_add(&kevent_to_number(k)->node, &k->user->numbers,
+			    kevent_cmp_numbers);
+}
+
+/**
+ * kevent_find_number - look an interest up by its number
+ * @user: the queue, locked
+ * @type: type of the interest
+ * @number: the number
+ *
+ * Return: the interest, which has not ended, or NULL.
+ */
+struct kevent *kevent_find_number(struct kevent_user *user, u8 type, u64 number)
+{
+	struct rb_node *node = user->numbers.rb_node;
+	struct kevent_number *n;
+
+	lockdep_assert_held(&user->lock);
+	while (node) {
+		n = rb_entry(node, struct kevent_number, node);
+		if (number == n->number && type == n->k.type)
+			return &n->k;
+		if (number < n->number ||
+		    (number == n->number && type < n->k.type))
+			node = node->rb_left;
+		else
+			node = node->rb_right;
+	}
+	return NULL;
 }
 
 /**
@@ -172,12 +239,13 @@ struct kevent *kevent_find_id(struct kevent_user *user, u64 id)
 	return NULL;
 }
 
-/* How many records of its own an interest may have unconsumed, and has. */
+/* How many records of its own an interest may have unconsumed. */
 static inline unsigned int kevent_max_unread(const struct kevent *k)
 {
 	return k->flags & KEVENT_EDGE ? 2 : 1;
 }
 
+/* And how many it has. */
 static inline unsigned int kevent_unread(const struct kevent *k)
 {
 	u64 consumed = k->user->consumed;
@@ -196,6 +264,29 @@ bool kevent_has_room(struct kevent *k)
 	return kevent_unread(k) < kevent_max_unread(k);
 }
 
+/**
+ * kevent_to_pass_on - what an exclusive interest was told, and nobody consumed
+ * @k: the interest; user->lock is held
+ *
+ * Return: events of its unread records, and of what waits to be published; 0 for
+ * none, if they were passed on already, and if it is not exclusive.
+ */
+u32 kevent_to_pass_on(struct kevent *k)
+{
+	unsigned int unread;
+	u32 bits = k->pending;
+
+	if (!(k->flags & KEVENT_EXCLUSIVE))
+		return 0;
+	kevent_ring_refresh(k->user);
+	unread = kevent_unread(k);
+	if (unread)
+		bits |= k->seen[0];
+	if (unread > 1)
+		bits |= k->seen[1];
+	return bits;
+}
+
 /*
  * What becomes of an interest other than an edge one when a record of it was
  * published.  May free it.
@@ -209,8 +300,8 @@ static void kevent_published(struct kevent *k)
 		k->flags |= KEVENT_F_DEAD;
 		k->flags &= ~KEVENT_F_QUERY;
 		kevent_tree_erase(k);
+		kevent_forget_number(k);
 		kevent_list_move(k, KEVENT_REAP);
-		WRITE_ONCE(k->user->reap_due, true);
 	} else if (k->flags & KEVENT_DISPATCH) {
 		k->flags |= KEVENT_F_DISABLED;
 		k->flags &= ~KEVENT_F_QUERY;
@@ -229,15 +320,27 @@ static void kevent_published(struct kevent *k)
 	}
 }
 
+/* What the record has beyond its events: flags and data words. */
+static u16 kevent_fill_record(struct kevent *k, u32 bits, u64 data[2])
+{
+	u16 flags = 0;
+
+	if (k->flags & (KEVENT_F_LAST_DUE | KEVENT_ONESHOT) &&
+	    k->flags & KEVENT_WANT_LAST)
+		flags = KEVENT_REC_LAST;
+	/* The source of a dead interest may be gone. */
+	if (k->flags & KEVENT_F_DATA && !(k->flags & KEVENT_F_DEAD))
+		flags |= kevent_ops(k)->fill(k, bits, data);
+	return flags;
+}
+
 /* Write a record of @k, for which the ring and the interest have room. */
 static __always_inline void kevent_publish(struct kevent *k, u32 bits)
 {
+	static const u64 no_data[2];
 	struct kevent_user *user = k->user;
-	u16 record_flags = 0;
 
-	if (unlikely(k->flags & (KEVENT_F_LAST_DUE | KEVENT_ONESHOT)) &&
-	    k->flags & KEVENT_WANT_LAST)
-		record_flags = KEVENT_REC_LAST;
+	trace_kevent_publish(k, bits);
 	k->gap = 0;
 	if (k->pos > user->consumed) {
 		k->gap = user->produced + 1 - k->pos;
@@ -245,7 +348,15 @@ static __always_inline void kevent_publish(struct kevent *k, u32 bits)
 	}
 	k->seen[0] = bits;
 	k->pending = 0;
-	k->pos = kevent_ring_push(user, k, bits, record_flags);
+	if (unlikely(k->flags & (KEVENT_F_LAST_DUE | KEVENT_ONESHOT |
+				 KEVENT_F_DATA))) {
+		u64 data[2] = {};
+		u16 record_flags = kevent_fill_record(k, bits, data);
+
+		k->pos = kevent_ring_push(user, k, bits, record_flags, data);
+	} else {
+		k->pos = kevent_ring_push(user, k, bits, 0, no_data);
+	}
 	if ((k->flags & (KEVENT_EDGE | KEVENT_F_QUERY | KEVENT_F_LAST_DUE)) !=
 	    KEVENT_EDGE || k->list != KEVENT_NO_LIST)
 		kevent_published(k);
@@ -335,6 +446,7 @@ static void kevent_deliver(struct kevent *k, u32 bits)
 	lockdep_assert_held(&k->user->lock);
 	if (unlikely(k->list == KEVENT_BACKLOG)) {
 		k->pending |= bits;
+		kevent_flush_backlog(k->user, KEVENT_TRIGGER_BUDGET);
 		return;
 	}
 	if (k->pos > k->user->consumed && !kevent_deliver_unread(k, bits))
@@ -351,11 +463,14 @@ static void kevent_deliver(struct kevent *k, u32 bits)
  */
 void kevent_settle(struct kevent *k, u32 bits)
 {
-	if (k->flags & (KEVENT_F_DEAD | KEVENT_F_DISABLED))
-		return;
+	/* MODIFY may have come between. */
 	bits &= k->events;
-	if (bits)
+	if (!bits || k->flags & KEVENT_F_DEAD)
+		return;
+	if (!(k->flags & (KEVENT_F_NEW | KEVENT_F_DISABLED)))
 		kevent_deliver(k, bits);
+	else if (k->flags & KEVENT_F_NEW || !kevent_ops(k)->rereadable)
+		k->pending |= bits;
 }
 
 /**
@@ -364,21 +479,18 @@ void kevent_settle(struct kevent *k, u32 bits)
  * @bits: events, known to be true
  * @irqflags: from kevent_lock()
  *
- * Return: 1.
+ * Return: whether somebody who waits for records was woken, and told.
  */
-int kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
+bool kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
 	__releases(k->user->lock)
 {
 	struct kevent_user *user = k->user;
+	u64 produced = user->produced;
 
-	/* MODIFY may have come between. */
-	bits &= k->events;
-	if (k->flags & KEVENT_F_NEW)
-		k->pending |= bits;
-	else
-		kevent_settle(k, bits);
-	kevent_unlock(user, irqflags);
-	return 1;
+	kevent_settle(k, bits);
+	/* Who was woken by what lay here before has not been told of this. */
+	produced = user->produced - produced;
+	return kevent_unlock(user, irqflags) && produced;
 }
 
 /**
@@ -387,21 +499,19 @@ int kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
  *
  * The source is asked in process context, by a sleeper that is woken for it or
  * by the next kevent_wait().  Any context, as kevent_trigger().
- *
- * Return: 1, what a wake function returns that took notice.
  */
-int kevent_trigger_query(struct kevent *k)
+void kevent_trigger_query(struct kevent *k)
 {
 	struct kevent_user *user = k->user;
 	unsigned long irqflags = kevent_lock(user);
 
+	trace_kevent_trigger(k, 0);
 	if (!(k->flags & (KEVENT_F_DEAD | KEVENT_F_DISABLED))) {
 		k->flags |= KEVENT_F_QUERY;
 		if (!(k->flags & KEVENT_F_NEW))
 			kevent_defer_query(k);
 	}
 	kevent_unlock(user, irqflags);
-	return 1;
 }
 
 /**
@@ -422,17 +532,21 @@ void kevent_defer_query(struct kevent *k)
 /**
  * kevent_notify - wake who waits for records or for a query
  * @user: the queue, locked
+ *
+ * Return: whether a thread that waits for records was woken.
  */
-void kevent_notify(struct kevent_user *user)
+bool kevent_notify(struct kevent_user *user)
 {
+	bool woke = false;
+
 	lockdep_assert_held(&user->lock);
 	if (!list_empty(&user->waiters))
-		kevent_wake_waiters(user);
+		woke = kevent_wake_waiters(user);
 	/* Pollers join, and then set SLEEPERS and look under the lock. */
 	if (!waitqueue_active(&user->poll_wait)) {
 		if (list_empty(&user->waiters))
 			user->attention &= ~KEVENT_A_SLEEPERS;
-		return;
+		return woke;
 	}
 	/*
 	 * Was the ring empty before what was published since the last look?  If
@@ -448,6 +562,7 @@ void kevent_notify(struct kevent_user *user)
 	if (user->poll_due)
 		irq_work_queue(&user->poll_work);
 	user->poll_due = false;
+	return woke;
 }
 
 static void kevent_queue_last(struct kevent *k, u32 events)
@@ -473,6 +588,7 @@ void kevent_end(struct kevent *k, u32 events)
 	k->pending = 0;
 	if (k->list != KEVENT_NO_LIST)
 		kevent_list_move(k, KEVENT_NO_LIST);
+	kevent_forget_number(k);
 	if (k->flags & KEVENT_F_HELD) {
 		/* Stays in the tree, for kevent_release_held(). */
 		k->pending = events;
@@ -497,35 +613,18 @@ void kevent_release_held(struct kevent *k)
 }
 
 /**
- * kevent_pin - keep the watched file open
- * @k: an interest that was not detached; user->lock is held
- *
- * Return: the file, to be released with __fput_sync() when no lock is held, or
- * NULL if its last reference is gone and the close hook is to come.
- */
-struct file *kevent_pin(struct kevent *k)
-{
-	lockdep_assert_held(&k->user->lock);
-	/* The hook takes user->lock before the file's memory can be reused. */
-	return atomic_long_inc_not_zero(&k->file->f_count) ? k->file : NULL;
-}
-
-/**
  * kevent_detach - take an ended interest off its source
- * @k: the interest, whose attachment the caller owns
- * @file: the watched file, pinned
+ * @k: the interest, whose attachment the caller owns, its file pinned
  *
  * Process context, no locks but the queue's mutex.  May free @k.
  */
-void kevent_detach(struct kevent *k, struct file *file)
+void kevent_detach(struct kevent *k)
 {
 	struct kevent_user *user = k->user;
 
 	kevent_ops(k)->detach(k);
-	spin_lock(&file->f_lock);
-	hlist_del(&k->file_node);
-	spin_unlock(&file->f_lock);
-
+	if (!kevent_ops(k)->by_number)
+		kevent_forget_file(k);
 	spin_lock_irq(&user->lock);
 	kevent_put(k);
 	spin_unlock_irq(&user->lock);
@@ -534,64 +633,40 @@ void kevent_detach(struct kevent *k, struct file *file)
 /**
  * kevent_reap - detach one-shots that have ended
  * @user: the queue
+ * @closing: it has no file any more, and what it did not consume is passed on
  *
  * Process context, no locks.
  */
-void kevent_reap(struct kevent_user *user)
+void kevent_reap(struct kevent_user *user, bool closing)
 {
 	struct kevent *k;
 	struct file *file;
+	u32 pass_on;
 
-	if (likely(!READ_ONCE(user->reap_due)))
+	/* One that ends right now is for the next call. */
+	if (likely(!data_race(user->nr_listed[KEVENT_REAP])))
 		return;
-	for (;;) {
-		spin_lock_irq(&user->lock);
-		k = list_first_entry_or_null(&user->lists[KEVENT_REAP],
-					     struct kevent, link);
-		if (!k)
+	spin_lock_irq(&user->lock);
+	while ((k = list_first_entry_or_null(&user->lists[KEVENT_REAP],
+					     struct kevent, link))) {
+		pass_on = kevent_to_pass_on(k);
+		/*
+		 * Should the queue close, what this one told would be told to
+		 * nobody.  In the order of publication: the rest is unread too.
+		 */
+		if (pass_on && !closing)
 			break;
 		kevent_list_move(k, KEVENT_NO_LIST);
-		file = kevent_pin(k);
+		if (!kevent_pin(k, &file))
+			continue;	/* the close hook will detach it */
 		spin_unlock_irq(&user->lock);
-		if (file) {
-			kevent_detach(k, file);
+		if (pass_on)
+			kevent_hook_pass_on(k, pass_on);
+		kevent_detach(k);
+		if (file)
 			__fput_sync(file);
-		}
 		cond_resched();
+		spin_lock_irq(&user->lock);
 	}
-	WRITE_ONCE(user->reap_due, false);
 	spin_unlock_irq(&user->lock);
-}
-
-/**
- * kevent_release_file - the last reference of a watched file is gone
- * @file: the file, whose ->release was not called yet
- *
- * Called by __fput() with no locks held.  Nobody else can reach the file's list
- * of interests any more, as that takes a reference.
- */
-void kevent_release_file(struct file *file)
-{
-	struct hlist_node *next;
-	struct kevent *k;
-
-	hlist_for_each_entry_safe(k, next, &file->f_kevent, file_node) {
-		struct kevent_user *user = k->user;
-		unsigned long irqflags;
-
-		refcount_inc(&user->refs);
-		/* The heads live until ->release, which comes later. */
-		kevent_ops(k)->detach(k);
-		hlist_del(&k->file_node);
-
-		irqflags = kevent_lock(user);
-		if (!(k->flags & KEVENT_F_DEAD))
-			kevent_end(k, (__force u32)EPOLLHUP);
-		else if (k->list == KEVENT_REAP)
-			kevent_list_move(k, KEVENT_NO_LIST);
-		kevent_put(k);
-		kevent_unlock(user, irqflags);
-		kevent_user_put(user);
-		cond_resched();
-	}
 }

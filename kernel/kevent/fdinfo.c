@@ -5,8 +5,11 @@
  *   entries: 64 produced: 12 consumed: 10 pending: 0 interests: 3
  *   backlog: 0 deferred: 0 recheck: 1
  *   id: 1 type: poll ident: 7 events: 1 cookie: 55d0 flags: 2
+ *   id: 2 type: timer ident: 1 events: 1 cookie: 0 flags: 1 clock: 1 left: 9876543 ...
  *
- * id and numbers in decimal, events, cookie and flags in hex.
+ * id and numbers in decimal, events, cookie and flags in hex, times in ns.  What
+ * follows flags depends on the type: clock, time left, period, slack; count of
+ * triggers not told; low-water mark.
  */
 
 #include <linux/seq_file.h>
@@ -14,43 +17,37 @@
 #include "kevent.h"
 #include "ring.h"
 
-struct kevent_snapshot {
-	u64	id;
-	u64	cookie;
-	u32	events;
-	u16	flags;
-	u8	type;
-	int	fd;
-};
-
-/* The interest with the smallest id above @shot->id. */
-static bool kevent_next_snapshot(struct kevent_user *user,
-				 struct kevent_snapshot *shot)
+/* The interest with the smallest id above @id; user->lock is held. */
+static struct kevent *kevent_next_by_id(struct kevent_user *user, u64 id)
 {
-	struct rb_node *node;
+	struct rb_node *node = user->tree.rb_root.rb_node;
 	struct kevent *k, *found = NULL;
 
-	spin_lock_irq(&user->lock);
-	node = user->tree.rb_root.rb_node;
 	while (node) {
 		k = rb_entry(node, struct kevent, node);
-		if (k->id > shot->id) {
+		if (k->id > id) {
 			found = k;
 			node = node->rb_right;
 		} else {
 			node = node->rb_left;
 		}
 	}
-	if (found) {
-		shot->id = found->id;
-		shot->cookie = found->cookie;
-		shot->events = found->events;
-		shot->flags = found->flags;
-		shot->type = found->type;
-		shot->fd = found->fd;
-	}
-	spin_unlock_irq(&user->lock);
 	return found;
+}
+
+static void kevent_show(struct seq_file *m, const struct kevent *k)
+{
+	const struct kevent_source_ops *ops = kevent_ops(k);
+
+	seq_printf(m, "id: %llu type: %s ident: %llu events: %x cookie: %llx flags: %x",
+		   k->id, ops->name,
+		   ops->by_number ? kevent_to_number(k)->number : (u64)k->fd,
+		   k->events & ops->valid_events, k->cookie,
+		   k->flags & KEVENT_F_USER);
+	/* What is being attached has nothing to show yet. */
+	if (ops->show && !(k->flags & KEVENT_F_NEW))
+		ops->show(k, m);
+	seq_putc(m, '\n');
 }
 
 /**
@@ -64,7 +61,8 @@ static bool kevent_next_snapshot(struct kevent_user *user,
 void kevent_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct kevent_user *user = file->private_data;
-	struct kevent_snapshot shot = { .id = 0 };
+	struct kevent *k;
+	u64 id = 0;
 
 	/* The buffer is there already: printing under the lock does not sleep. */
 	spin_lock_irq(&user->lock);
@@ -76,12 +74,12 @@ void kevent_show_fdinfo(struct seq_file *m, struct file *file)
 		   user->nr_listed[KEVENT_BACKLOG],
 		   user->nr_listed[KEVENT_DEFERRED],
 		   user->nr_listed[KEVENT_RECHECK]);
-	spin_unlock_irq(&user->lock);
-	while (!seq_has_overflowed(m) && kevent_next_snapshot(user, &shot)) {
-		seq_printf(m, "id: %llu type: %s ident: %d events: %x cookie: %llx flags: %x\n",
-			   shot.id, kevent_sources[shot.type]->name, shot.fd,
-			   shot.events & kevent_sources[shot.type]->valid_events,
-			   shot.cookie, shot.flags & KEVENT_F_USER);
+	while (!seq_has_overflowed(m) && (k = kevent_next_by_id(user, id))) {
+		kevent_show(m, k);
+		id = k->id;
+		spin_unlock_irq(&user->lock);
 		cond_resched();
+		spin_lock_irq(&user->lock);
 	}
+	spin_unlock_irq(&user->lock);
 }

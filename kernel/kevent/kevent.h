@@ -12,6 +12,7 @@
 #include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/poll.h>
 #include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -36,9 +37,9 @@ struct ucounts;
 /* Looks at interests after which a walk offers the processor. */
 #define KEVENT_WALK_BATCH	16
 
-/* struct kevent.flags; the modes and WANT_LAST keep their values of the UAPI. */
-#define KEVENT_F_USER	(KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH | \
-			 KEVENT_WANT_LAST)
+/* struct kevent.flags; what programs ask for keeps its value of the UAPI. */
+#define KEVENT_MODES	(KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH)
+#define KEVENT_F_USER	(KEVENT_MODES | KEVENT_WANT_LAST | KEVENT_EXCLUSIVE)
 #define KEVENT_F_NEW		0x0100	/* attach is running: only accumulate */
 #define KEVENT_F_DISABLED	0x0200	/* publish nothing until enabled */
 #define KEVENT_F_DEAD		0x0400	/* has ended */
@@ -46,6 +47,7 @@ struct ucounts;
 #define KEVENT_F_HELD		0x1000	/* dispatch record not yet acknowledged */
 #define KEVENT_F_LAST_DUE	0x2000	/* dead, its last record is to come */
 #define KEVENT_F_LISTED		0x4000	/* list is not KEVENT_NO_LIST */
+#define KEVENT_F_DATA		0x8000	/* the source fills data words */
 
 /* struct kevent_user.attention: what keeps a trigger off the short way */
 #define KEVENT_A_PENDING	0x01	/* PENDING is set in the ring */
@@ -62,6 +64,46 @@ enum kevent_list {
 };
 
 /**
+ * struct kevent - one interest, the part that all types have
+ * @user: the queue, which this interest keeps allocated
+ * @events: events of interest; written under @user->lock, read without it by
+ *	wake functions (see @modified of the source)
+ * @pending: events triggered and not yet published; of a dead interest the
+ *	events of its last record, or, if it is to be reaped, those to pass on
+ * @flags: mode and state, KEVENT_F_NEW and so on
+ * @type: index into the table of sources
+ * @list: enum kevent_list, what @link is on
+ * @pos: producer position after the newest record
+ * @gap: how far the record before that one lies behind it, 0 for none
+ * @seen: events of the newest record and of the one before
+ * @cookie: copied to each record
+ * @link: on one of @user->lists
+ * @node: in @user->tree
+ * @id: key of @node, never used again in this queue
+ * @refs: the attachment to the source, queries that run, a last record to come
+ * @fd: types with a descriptor: its number at ADD (here, as it fills a hole)
+ *
+ * Fields without a word on it: @user->lock, or fixed when the interest is made.
+ */
+struct kevent {
+	struct kevent_user	*user;
+	u16			events;
+	u16			pending;
+	u16			flags;
+	u8			type;
+	u8			list;
+	u64			pos;
+	u32			gap;
+	u16			seen[2];
+	u64			cookie;
+	struct list_head	link;
+	struct rb_node		node;
+	u64			id;
+	u32			refs;
+	int			fd;
+};
+
+/**
  * struct kevent_hook - an entry in a wait queue of the watched file
  * @wait: the entry; its private pointer is free for the owner of the hook
  * @head: the queue, NULL after POLLFREE (release/acquire)
@@ -72,49 +114,29 @@ struct kevent_hook {
 };
 
 /**
- * struct kevent - one interest
- * @hook: type POLL: in the wait queue that ->poll named first
- * @user: the queue, which this interest keeps allocated
- * @events: events of interest; written under @user->lock, read without it by
- *	wake functions (see @modified of the source)
- * @pending: events triggered and not yet published; of a dead interest the
- *	events of its last record
- * @cookie: copied to each record
- * @pos: producer position after the newest record
- * @gap: how far the record before that one lies behind it, 0 for none
- * @seen: events of the newest record and of the one before
- * @flags: mode and state, KEVENT_F_NEW and so on
- * @type: index into the table of sources
- * @list: enum kevent_list, what @link is on
- * @refs: the attachment to the source, queries that run, a last record to come
- * @fd: descriptor number at ADD
- * @link: on one of @user->lists
+ * struct kevent_file - an interest in a file
+ * @k: what all interests have
+ * @hook: in the wait queue that ->poll named first
  * @file: what is watched; valid until the close hook has seen this interest
- * @file_node: in @file's list of interests; file->f_lock
- * @node: in @user->tree
- * @id: key of @node, never used again in this queue
- *
- * Fields without a word on it: @user->lock, or fixed when the interest is made.
+ * @node: in @file's list of interests; file->f_lock
  */
-struct kevent {
+struct kevent_file {
+	struct kevent		k;
 	struct kevent_hook	hook;
-	struct kevent_user	*user;
-	u32			events;
-	u32			pending;
-	u64			cookie;
-	u64			pos;
-	u32			gap;
-	u16			seen[2];
-	u16			flags;
-	u8			type;
-	u8			list;
-	u32			refs;
-	struct list_head	link;
 	struct file		*file;
-	struct hlist_node	file_node;
+	struct hlist_node	node;
+};
+
+/**
+ * struct kevent_number - an interest named by a number of the program's choice
+ * @k: what all interests have
+ * @node: in @k.user->numbers until the interest ends
+ * @number: with the type the key of @node
+ */
+struct kevent_number {
+	struct kevent		k;
 	struct rb_node		node;
-	u64			id;
-	int			fd;
+	u64			number;
 };
 
 /**
@@ -129,7 +151,6 @@ struct kevent {
  * @need_query: an interest was deferred for a query since the last walk
  * @query_woken: a waiter was woken for that
  * @poll_due: pollers of the queue are to be woken
- * @reap_due: one-shots have ended and are on their list; read without @lock
  * @noring: records are fetched by kevent_get_events()
  * @waiters: sleepers of kevent_wait(), first come first served
  * @min_want: no waiter wants fewer records than that
@@ -139,6 +160,7 @@ struct kevent {
  * @lists: interests by enum kevent_list
  * @nr_listed: their numbers
  * @tree: interests by id, the largest leftmost
+ * @numbers: live interests by type and number
  * @last_id: id given last
  * @credit: interests charged to @ucounts and not in use
  * @nr_kevents: interests allocated
@@ -151,7 +173,7 @@ struct kevent {
  * @refs: the file, each interest, the close hook while it runs
  */
 struct kevent_user {
-	spinlock_t		lock;		/* leaf of the source's locks */
+	spinlock_t		lock;		/* inside the source's locks */
 	u32			mask;
 	u64			produced;
 	u64			consumed;
@@ -161,7 +183,6 @@ struct kevent_user {
 	bool			need_query;
 	bool			query_woken;
 	bool			poll_due;
-	bool			reap_due;
 	bool			noring;
 	u32			min_want;
 	u64			promised;
@@ -171,6 +192,7 @@ struct kevent_user {
 	struct list_head	lists[KEVENT_NR_LISTS];
 	u32			nr_listed[KEVENT_NR_LISTS];
 	struct rb_root_cached	tree;
+	struct rb_root		numbers;
 	u64			last_id;
 	u32			credit;
 	u32			nr_kevents;
@@ -185,77 +207,155 @@ struct kevent_user {
 
 /**
  * struct kevent_source_ops - a type of source
- * @name: for fdinfo
+ * @name: for fdinfo and tracepoints
+ * @size: bytes of its interests, which begin with &struct kevent_file, or with
+ *	&struct kevent_number if @by_number
+ * @by_number: ident is a number of the program's choice, not a descriptor
+ * @rereadable: a query tells all there is: a trigger may be left out while an
+ *	unread record says the same.  Else triggers are counted by the source.
  * @valid_events: events a program may ask for
  * @always_events: events every interest has
- * @rereadable: a query tells all there is: a trigger may be left out while an
- *	unread record says the same
- * @check_file: may @file be watched?  0 or a negative error number
+ * @add_flags: change flags that ADD takes beyond the common ones
+ * @set_flags: the same for ADD and MODIFY
+ * @check: are addr and param of an ADD, MODIFY or TRIGGER all right?  0 or a
+ *	negative error number; looks at nothing else.  NULL: they must be 0.
+ * @check_file: may @file be watched with this ADD or MODIFY?  0 or a negative
+ *	error number
  * @attach: hook @k into its source and return the events that hold now, or a
- *	negative error number, after which @detach is called all the same.  May
- *	sleep; the queue's mutex is held and the file pinned; the interest is
- *	%KEVENT_F_NEW, so that triggers only accumulate.
+ *	negative error number, after which @detach is called all the same; without
+ *	@modified it must not fail.  May sleep; the queue's mutex is held and the
+ *	file pinned; the interest is %KEVENT_F_NEW, so that triggers only
+ *	accumulate.
  * @detach: unhook @k.  When it returns no wake function of @k runs or will run.
  *	Process context, the file pinned or in the close hook; takes the heads'
  *	locks, so not under @user->lock.
- * @free: free what @attach allocated; any context, user->lock is held
- * @modified: @k->events was changed: make sure that every wake-up from now on
- *	sees the new value and every earlier one is seen by a query that follows.
- *	The file is pinned.
- * @query: the events that hold now.  May sleep, no lock held, the file pinned.
+ * @free: free what @attach allocated; any context, user->lock is held.  NULL:
+ *	nothing
+ * @modified: MODIFY was applied to @k: make sure that every wake-up from now on
+ *	sees the new events and every earlier one is seen by a query that follows.
+ *	The file is pinned.  NULL: MODIFY detaches and attaches again.
+ * @query: the events that hold now.  May sleep, no lock held but the queue's
+ *	mutex by ENABLE and MODIFY, the file pinned.
+ *	If @rereadable only.
+ * @fill: data words of a record with @bits, and its flags beyond LAST; forgets
+ *	what it tells.  Any context, user->lock is held.  NULL: there are none.
+ * @enable: ENABLE found nothing to publish; user->lock is held.  NULL: nothing
+ * @trigger: TRIGGER: count it and return the events; user->lock is held.  NULL:
+ *	not to be triggered by programs
+ * @show: print to fdinfo what only this type has; user->lock is held.  NULL:
+ *	nothing
  */
 struct kevent_source_ops {
 	const char	*name;
-	u32		valid_events;
-	u32		always_events;
+	unsigned int	size;
+	bool		by_number;
 	bool		rereadable;
-	int		(*check_file)(const struct file *file);
-	s64		(*attach)(struct kevent *k);
+	u16		valid_events;
+	u16		always_events;
+	u32		add_flags;
+	u32		set_flags;
+	int		(*check)(const struct kevent_change *change);
+	int		(*check_file)(const struct kevent_change *change,
+				      struct file *file);
+	s64		(*attach)(struct kevent *k,
+				  const struct kevent_change *change);
 	void		(*detach)(struct kevent *k);
 	void		(*free)(struct kevent *k);
-	void		(*modified)(struct kevent *k);
+	void		(*modified)(struct kevent *k,
+				    const struct kevent_change *change);
 	u32		(*query)(struct kevent *k);
+	u16		(*fill)(struct kevent *k, u32 bits, u64 data[2]);
+	void		(*enable)(struct kevent *k);
+	u32		(*trigger)(struct kevent *k,
+				   const struct kevent_change *change);
+	void		(*show)(const struct kevent *k, struct seq_file *m);
 };
 
 /* source.c */
 extern const struct kevent_source_ops *const kevent_sources[];
 u64 kevent_source_types(void);
 const struct kevent_source_ops *kevent_source(unsigned int type);
+struct kevent *kevent_alloc(unsigned int type);
+void kevent_free_memory(struct kevent *k);
 
 static inline const struct kevent_source_ops *kevent_ops(const struct kevent *k)
 {
 	return kevent_sources[k->type];
 }
 
-/* poll.c */
+/* poll.c, timer.c, user_event.c, net/core/kevent_sock.c */
 extern const struct kevent_source_ops kevent_poll_ops;
+extern const struct kevent_source_ops kevent_sock_ops;
+extern const struct kevent_source_ops kevent_timer_ops;
+extern const struct kevent_source_ops kevent_user_ops;
 
 /* core.c */
-int kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
+bool kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
 	__releases(k->user->lock);
-int kevent_trigger_query(struct kevent *k);
+void kevent_trigger_query(struct kevent *k);
 void kevent_publish_or_queue(struct kevent *k, u32 bits);
 void kevent_flush_backlog(struct kevent_user *user, unsigned int budget);
 void kevent_list_move(struct kevent *k, enum kevent_list list);
 void kevent_settle(struct kevent *k, u32 bits);
 void kevent_defer_query(struct kevent *k);
 bool kevent_has_room(struct kevent *k);
-void kevent_notify(struct kevent_user *user);
+u32 kevent_to_pass_on(struct kevent *k);
+bool kevent_notify(struct kevent_user *user);
 void kevent_end(struct kevent *k, u32 events);
 void kevent_release_held(struct kevent *k);
 void kevent_put(struct kevent *k);
-struct file *kevent_pin(struct kevent *k);
-void kevent_detach(struct kevent *k, struct file *file);
-void kevent_reap(struct kevent_user *user);
+void kevent_detach(struct kevent *k);
+void kevent_reap(struct kevent_user *user, bool closing);
 struct kevent *kevent_find_id(struct kevent_user *user, u64 id);
+struct kevent *kevent_find_number(struct kevent_user *user, u8 type, u64 number);
+bool kevent_insert_number(struct kevent *k);
+
+/* file.c */
+struct kevent *kevent_find_file(struct kevent_user *user, struct file *file,
+				int fd, u8 type);
+struct file *kevent_pin_file(struct kevent *k);
+bool kevent_pin(struct kevent *k, struct file **file);
+void kevent_forget_file(struct kevent *k);
+
+/* hook.c */
+s64 kevent_hook_attach(struct kevent *k, wait_queue_func_t func, u32 key);
+void kevent_hook_detach(struct kevent *k);
+void kevent_hook_free(struct kevent *k);
+void kevent_hook_sync(struct kevent *k);
+void kevent_hook_pass_on(struct kevent *k, u32 bits);
+int kevent_hook_wake_vague(struct kevent_hook *hook, struct kevent *k,
+			   __poll_t happened);
+
+static inline struct kevent_file *kevent_to_file(struct kevent *k)
+{
+	return container_of(k, struct kevent_file, k);
+}
+
+static inline struct kevent_number *kevent_to_number(const struct kevent *k)
+{
+	return container_of(k, struct kevent_number, k);
+}
+
+/**
+ * kevent_hook_query - ask the file
+ * @k: the interest, whose file is pinned
+ * @key: events that ->poll shall look for
+ *
+ * Return: what ->poll returned.
+ */
+static inline u32 kevent_hook_query(struct kevent *k, u32 key)
+{
+	poll_table pt = { ._key = (__force __poll_t)key };
+
+	return (__force u32)vfs_poll(kevent_to_file(k)->file, &pt);
+}
 
 /* changes.c */
 int kevent_apply(struct kevent_user *user, struct kevent_change *change);
-void kevent_undo_add(struct kevent_user *user, u64 id);
+void kevent_undo_add(struct kevent_user *user, const struct kevent_change *added);
 
 /* user.c */
 extern const struct file_operations kevent_fops;
-extern struct kmem_cache *kevent_cache;
 struct kevent_user *kevent_user_alloc(u32 entries, bool noring);
 void kevent_user_put(struct kevent_user *user);
 
@@ -284,7 +384,7 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		     struct kevent_wait_spec *spec);
 int kevent_wait_copy(struct kevent_user *user, struct ukevent __user *buf,
 		     u32 min_nr, u32 max_nr, struct kevent_wait_spec *spec);
-void kevent_wake_waiters(struct kevent_user *user);
+bool kevent_wake_waiters(struct kevent_user *user);
 
 /* limits.c */
 extern int sysctl_kevent_disabled;
@@ -321,14 +421,19 @@ static __always_inline unsigned long kevent_lock(struct kevent_user *user)
  * kevent_unlock - drop a queue's lock and wake who waits for what was done
  * @user: the queue
  * @irqflags: from kevent_lock()
+ *
+ * Return: whether somebody who waits for records was woken.
  */
-static __always_inline void kevent_unlock(struct kevent_user *user,
+static __always_inline bool kevent_unlock(struct kevent_user *user,
 					  unsigned long irqflags)
 	__releases(user->lock)
 {
+	bool woke = false;
+
 	if (unlikely(user->attention & KEVENT_A_SLEEPERS))
-		kevent_notify(user);
+		woke = kevent_notify(user);
 	spin_unlock_irqrestore(&user->lock, irqflags);
+	return woke;
 }
 
 #endif /* _KERNEL_KEVENT_H */

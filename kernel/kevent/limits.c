@@ -134,7 +134,7 @@ static int __init kevent_limits_init(void)
 	/* Interests in at most 1 % of the memory that can hold them. */
 	si_meminfo(&si);
 	interests = (((si.totalram - si.totalhigh) / 100) << PAGE_SHIFT) /
-		    sizeof(struct kevent);
+		    sizeof(struct kevent_file);
 	init_user_ns.ucount_max[UCOUNT_KEVENT_QUEUES] = KEVENT_DEFAULT_QUEUES;
 	init_user_ns.ucount_max[UCOUNT_KEVENT_INTERESTS] =
 		clamp(interests, (unsigned long)KEVENT_MIN_DEFAULT_INTERESTS,

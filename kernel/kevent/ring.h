@@ -10,6 +10,7 @@
 #define _KERNEL_KEVENT_RING_H
 
 #include "kevent.h"
+#include "trace.h"
 
 /**
  * struct kevent_ring - start of the ring mapping
@@ -46,8 +47,11 @@ static inline void kevent_ring_refresh(struct kevent_user *user)
 {
 	u32 step = smp_load_acquire(user->consumer) - (u32)user->consumed; /* A */
 
-	if (likely(step <= user->produced - user->consumed))
+	if (likely(step <= user->produced - user->consumed)) {
+		if (step)
+			trace_kevent_consume(user, step);
 		user->consumed += step;
+	}
 }
 
 /**
@@ -77,12 +81,13 @@ static inline bool kevent_ring_has_room(struct kevent_user *user)
  * @k: the interest
  * @events: events of the record
  * @flags: flags of the record
+ * @data: values of the source
  *
  * Return: the producer position after the record.
  */
 static __always_inline u64 kevent_ring_push(struct kevent_user *user,
 					    const struct kevent *k, u32 events,
-					    u16 flags)
+					    u16 flags, const u64 data[2])
 {
 	struct kevent_ring *ring = user->ring;
 	u64 produced = user->produced;
@@ -92,9 +97,10 @@ static __always_inline u64 kevent_ring_push(struct kevent_user *user,
 	record->events = events;
 	record->type = k->type;
 	record->flags = flags;
-	record->data[0] = 0;
-	record->data[1] = 0;
+	record->data[0] = data[0];
+	record->data[1] = data[1];
 	user->produced = ++produced;
+	trace_kevent_hold(k, events, flags);
 	smp_store_release(&ring->producer, (u32)produced); /* B */
 	return produced;
 }

@@ -4,7 +4,9 @@
  */
 
 #include <linux/bug.h>
+#include <linux/init.h>
 #include <linux/kernel.h>
+#include <linux/slab.h>
 
 #include "kevent.h"
 
@@ -13,7 +15,18 @@
 /* Indexed by the type of the UAPI; NULL: known, but not built in. */
 const struct kevent_source_ops *const kevent_sources[KEVENT_NR_TYPES] = {
 	[KEVENT_TYPE_POLL] = &kevent_poll_ops,
+#ifdef CONFIG_KEVENT_SOCKET
+	[KEVENT_TYPE_SOCKET] = &kevent_sock_ops,
+#endif
+#ifdef CONFIG_KEVENT_TIMER
+	[KEVENT_TYPE_TIMER] = &kevent_timer_ops,
+#endif
+#ifdef CONFIG_KEVENT_USER
+	[KEVENT_TYPE_USER] = &kevent_user_ops,
+#endif
 };
+
+static struct kmem_cache *kevent_caches[KEVENT_NR_TYPES] __ro_after_init;
 
 /**
  * kevent_source - find the operations of a type
@@ -44,3 +57,44 @@ u64 kevent_source_types(void)
 			types |= BIT_ULL(type);
 	return types;
 }
+
+/**
+ * kevent_alloc - allocate an interest
+ * @type: its type, which is built in
+ *
+ * Return: the interest, zeroed but for its type; NULL if there is no memory.
+ */
+struct kevent *kevent_alloc(unsigned int type)
+{
+	struct kevent *k = kmem_cache_zalloc(kevent_caches[type], KEVENT_GFP);
+
+	if (k)
+		k->type = type;
+	return k;
+}
+
+/**
+ * kevent_free_memory - undo kevent_alloc()
+ * @k: the interest; any context
+ */
+void kevent_free_memory(struct kevent *k)
+{
+	kmem_cache_free(kevent_caches[k->type], k);
+}
+
+static int __init kevent_source_init(void)
+{
+	unsigned int type;
+	char name[32];
+
+	for (type = 0; type < KEVENT_NR_TYPES; type++) {
+		if (!kevent_sources[type])
+			continue;
+		snprintf(name, sizeof(name), "kevent_%s", kevent_sources[type]->name);
+		kevent_caches[type] = kmem_cache_create(name,
+							kevent_sources[type]->size, 0,
+							SLAB_ACCOUNT | SLAB_PANIC, NULL);
+	}
+	return 0;
+}
+fs_initcall(kevent_source_init);

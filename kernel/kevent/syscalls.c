@@ -26,48 +26,11 @@
 #define KEVENT_DEFAULT_MIN	64U
 #define KEVENT_DEFAULT_MAX	65536U
 
-#define KEVENT_ABI_SIZE(type, size)				\
-	static_assert(sizeof(struct type) == (size))
-#define KEVENT_ABI_OFFSET(type, field, offset)			\
-	static_assert(offsetof(struct type, field) == (offset))
-
-KEVENT_ABI_SIZE(ukevent, KEVENT_RECORD_SIZE);
-KEVENT_ABI_OFFSET(ukevent, cookie, 0);
-KEVENT_ABI_OFFSET(ukevent, events, 8);
-KEVENT_ABI_OFFSET(ukevent, type, 12);
-KEVENT_ABI_OFFSET(ukevent, flags, 14);
-KEVENT_ABI_OFFSET(ukevent, data, 16);
-
-KEVENT_ABI_SIZE(kevent_change, KEVENT_CHANGE_SIZE_VER0);
-KEVENT_ABI_OFFSET(kevent_change, op, 0);
-KEVENT_ABI_OFFSET(kevent_change, type, 2);
-KEVENT_ABI_OFFSET(kevent_change, flags, 4);
-KEVENT_ABI_OFFSET(kevent_change, cookie, 8);
-KEVENT_ABI_OFFSET(kevent_change, ident, 16);
-KEVENT_ABI_OFFSET(kevent_change, events, 24);
-KEVENT_ABI_OFFSET(kevent_change, result, 28);
-KEVENT_ABI_OFFSET(kevent_change, id, 32);
-KEVENT_ABI_OFFSET(kevent_change, addr, 40);
-KEVENT_ABI_OFFSET(kevent_change, param, 48);
-KEVENT_ABI_OFFSET(kevent_change, reserved, 80);
-
-KEVENT_ABI_SIZE(kevent_params, KEVENT_PARAMS_SIZE_VER0);
-KEVENT_ABI_OFFSET(kevent_params, features, 24);
-KEVENT_ABI_OFFSET(kevent_params, ring_mmap_offset, 48);
-KEVENT_ABI_OFFSET(kevent_params, producer_offset, 80);
-KEVENT_ABI_OFFSET(kevent_params, reserved, 96);
-
-KEVENT_ABI_SIZE(kevent_wait_args, KEVENT_WAIT_ARGS_SIZE_VER0);
-KEVENT_ABI_OFFSET(kevent_wait_args, timeout_ns, 8);
-KEVENT_ABI_OFFSET(kevent_wait_args, sigmask, 24);
-KEVENT_ABI_OFFSET(kevent_wait_args, changes, 40);
-KEVENT_ABI_OFFSET(kevent_wait_args, change_size, 48);
-KEVENT_ABI_OFFSET(kevent_wait_args, reserved, 56);
-
-static bool kevent_all_zero(const void *from, size_t size)
-{
-	return !memchr_inv(from, 0, size);
-}
+/* The selftest abi_test has the offsets. */
+static_assert(sizeof(struct ukevent) == KEVENT_RECORD_SIZE);
+static_assert(sizeof(struct kevent_change) == KEVENT_CHANGE_SIZE_VER0);
+static_assert(sizeof(struct kevent_params) == KEVENT_PARAMS_SIZE_VER0);
+static_assert(sizeof(struct kevent_wait_args) == KEVENT_WAIT_ARGS_SIZE_VER0);
 
 /* The size checks that the extensible structs share. */
 static int kevent_check_size(size_t size, size_t least)
@@ -105,15 +68,11 @@ static void kevent_fill_params(struct kevent_params *params,
 	params->types = kevent_source_types();
 	params->ops = BIT_ULL(KEVENT_OP_ADD) | BIT_ULL(KEVENT_OP_MODIFY) |
 		      BIT_ULL(KEVENT_OP_REMOVE) | BIT_ULL(KEVENT_OP_ENABLE) |
-		      BIT_ULL(KEVENT_OP_DISABLE);
-	params->ring_mmap_offset = 0;
-	params->ring_mmap_size = 0;
-	params->consumer_mmap_offset = 0;
-	params->consumer_mmap_size = 0;
-	params->producer_offset = 0;
-	params->flags_offset = 0;
-	params->records_offset = 0;
-	params->consumer_offset = 0;
+		      BIT_ULL(KEVENT_OP_DISABLE) |
+		      (IS_ENABLED(CONFIG_KEVENT_USER) ?
+		       BIT_ULL(KEVENT_OP_TRIGGER) : 0);
+	memset(&params->ring_mmap_offset, 0, offsetof(struct kevent_params, reserved) -
+	       offsetof(struct kevent_params, ring_mmap_offset));
 	if (user->noring)
 		return;
 	params->ring_mmap_offset = KEVENT_MMAP_RING;
@@ -149,7 +108,7 @@ SYSCALL_DEFINE2(kevent_create, struct kevent_params __user *, uparams,
 	if ((params.size && params.size != size) ||
 	    params.flags & ~(KEVENT_CREATE_NORING | KEVENT_CREATE_INHERIT) ||
 	    params.ring_entries > KEVENT_MAX_ENTRIES || params.reserved0 ||
-	    !kevent_all_zero(params.reserved, sizeof(params.reserved)))
+	    memchr_inv(params.reserved, 0, sizeof(params.reserved)))
 		return -EINVAL;
 	if (!kevent_may_create())
 		return -EPERM;
@@ -246,6 +205,14 @@ fault:
 	return i;
 }
 
+static bool kevent_only_triggers(const struct kevent_change *chunk, u32 nr)
+{
+	while (nr--)
+		if (chunk[nr].op != KEVENT_OP_TRIGGER)
+			return false;
+	return true;
+}
+
 /**
  * kevent_apply_changes - apply an array of changes
  * @user: the queue
@@ -266,17 +233,21 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 {
 	struct kevent_change chunk[KEVENT_CHANGE_CHUNK];
 	u32 done = 0, n, told, i;
+	bool locked;
 
-	kevent_reap(user);
 	while (done < nr) {
 		void __user *from = kevent_entry(changes, done, change_size);
 
+		/* Per chunk, or one-shots that end at ADD would pile up. */
+		kevent_reap(user, false);
 		n = min(nr - done, KEVENT_CHANGE_CHUNK);
 		n = kevent_copy_changes(chunk, from, n, change_size);
 		n = kevent_write_results(chunk, from, n, change_size);
 		if (!n)
 			return done ?: -EFAULT;
-		if (mutex_lock_killable(&user->mutex))
+		/* TRIGGER alone waits for nobody's ->poll. */
+		locked = !kevent_only_triggers(chunk, n);
+		if (locked && mutex_lock_killable(&user->mutex))
 			return done ?: -EINTR;
 		for (i = 0; i < n; i++) {
 			if (chunk[i].op || !chunk[i].result)
@@ -284,7 +255,8 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 			if (chunk[i].result)
 				*failed = true;
 		}
-		mutex_unlock(&user->mutex);
+		if (locked)
+			mutex_unlock(&user->mutex);
 		/* A file that was closed here is not to be held by what follows. */
 		if (task_work_pending(current))
 			task_work_run();
@@ -296,7 +268,7 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 				return done ?: -EFAULT;
 			for (i = told; i < n; i++)
 				if (chunk[i].op == KEVENT_OP_ADD && !chunk[i].result)
-					kevent_undo_add(user, chunk[i].id);
+					kevent_undo_add(user, &chunk[i]);
 			mutex_unlock(&user->mutex);
 			return done ?: -EFAULT;
 		}
@@ -346,7 +318,7 @@ SYSCALL_DEFINE5(kevent_ctl, int, kfd, struct kevent_change __user *, changes,
 static int kevent_check_wait_args(const struct kevent_wait_args *args)
 {
 	if (args->flags & ~(KEVENT_WAIT_TIMEOUT | KEVENT_WAIT_ABSTIME) ||
-	    !kevent_all_zero(args->reserved, sizeof(args->reserved)))
+	    args->reserved[0] || args->reserved[1])
 		return -EINVAL;
 	if (args->timeout_ns > KTIME_MAX || args->min_wait_ns > KTIME_MAX)
 		return -EINVAL;

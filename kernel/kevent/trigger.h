@@ -7,6 +7,17 @@
 
 #include "kevent.h"
 #include "ring.h"
+#include "trace.h"
+
+/* Flags that do not take a trigger off the short way. */
+#define KEVENT_F_SHORT	(KEVENT_EDGE | KEVENT_WANT_LAST | KEVENT_EXCLUSIVE | \
+			 KEVENT_F_DATA)
+
+/* The interest whose first hook is @wait. */
+static inline struct kevent *kevent_of_wait(wait_queue_entry_t *wait)
+{
+	return &container_of(wait, struct kevent_file, hook.wait)->k;
+}
 
 /**
  * kevent_list_recheck - put a level interest on the re-check list
@@ -26,33 +37,41 @@ static inline void kevent_list_recheck(struct kevent *k)
  * kevent_trigger - a source says that events happened
  * @k: the interest
  * @bits: events, known to be true and asked for
+ * @fill: @fill of the source's operations, known at compile time
  *
  * Any context; the source's locks may be held, user->lock is taken inside.
  *
- * Return: 1, what a wake function returns that took notice.
+ * Return: whether somebody who waits for records was woken, what a wake function
+ * of an exclusive interest returns.
  */
-static __always_inline int kevent_trigger(struct kevent *k, u32 bits)
+static __always_inline bool kevent_trigger(struct kevent *k, u32 bits,
+					   u16 (*fill)(struct kevent *k, u32 bits,
+						       u64 data[2]))
 {
 	struct kevent_user *user = k->user;
 	unsigned long irqflags = kevent_lock(user);
+	u64 data[2] = {};
+	u16 record_flags;
 
+	trace_kevent_trigger(k, bits);
 	/*
 	 * Edge or level, armed, not modified meanwhile, its records consumed and
 	 * nothing held back for it; nothing before it in the backlog, nobody
 	 * asleep, room.
 	 */
-	if (unlikely(k->flags & ~(KEVENT_EDGE | KEVENT_WANT_LAST) ||
-		     bits & ~k->events ||
+	if (unlikely(k->flags & ~KEVENT_F_SHORT || bits & ~k->events ||
 		     user->attention || k->pos > user->consumed ||
 		     kevent_ring_unread(user) > user->mask))
 		return kevent_trigger_slow(k, bits, irqflags);
+	trace_kevent_publish(k, bits);
 	k->gap = 0;
 	k->seen[0] = bits;
-	k->pos = kevent_ring_push(user, k, bits, 0);
+	record_flags = fill ? fill(k, bits, data) : 0;
+	k->pos = kevent_ring_push(user, k, bits, record_flags, data);
 	if (!(k->flags & KEVENT_EDGE))
 		kevent_list_recheck(k);
 	spin_unlock_irqrestore(&user->lock, irqflags);
-	return 1;
+	return false;
 }
 
 #endif /* _KERNEL_KEVENT_TRIGGER_H */

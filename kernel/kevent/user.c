@@ -4,15 +4,12 @@
  */
 
 #include <linux/file.h>
-#include <linux/init.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "kevent.h"
 #include "ring.h"
-
-struct kmem_cache *kevent_cache __ro_after_init;
 
 /* Wakes the pollers of a queue with none of the sources' locks held. */
 static void kevent_poll_work(struct irq_work *work)
@@ -57,6 +54,7 @@ struct kevent_user *kevent_user_alloc(u32 entries, bool noring)
 	for (i = 0; i < KEVENT_NR_LISTS; i++)
 		INIT_LIST_HEAD(&user->lists[i]);
 	user->tree = RB_ROOT_CACHED;
+	user->numbers = RB_ROOT;
 	user->noring = noring;
 	user->min_want = U32_MAX;
 	refcount_set(&user->refs, 1);
@@ -96,6 +94,7 @@ static int kevent_file_release(struct inode *inode, struct file *file)
 	unsigned int batch = 0;
 	struct rb_node *node;
 	struct kevent *k;
+	u32 bits;
 
 	spin_lock_irq(&user->lock);
 	/* Nobody reads what is still to be published. */
@@ -106,10 +105,11 @@ static int kevent_file_release(struct inode *inode, struct file *file)
 			k->flags &= ~KEVENT_F_HELD;
 			kevent_put(k);
 		} else {
+			bits = kevent_to_pass_on(k);
 			k->flags &= ~(KEVENT_WANT_LAST | KEVENT_F_HELD);
 			kevent_end(k, 0);
+			k->pending = bits;
 			kevent_list_move(k, KEVENT_REAP);
-			WRITE_ONCE(user->reap_due, true);
 		}
 		if (!(++batch % KEVENT_PUBLISH_BATCH)) {
 			spin_unlock_irq(&user->lock);
@@ -129,7 +129,7 @@ static int kevent_file_release(struct inode *inode, struct file *file)
 	}
 	spin_unlock_irq(&user->lock);
 
-	kevent_reap(user);
+	kevent_reap(user, true);
 	kevent_user_put(user);
 	return 0;
 }
@@ -171,10 +171,3 @@ const struct file_operations kevent_fops = {
 	.show_fdinfo	= kevent_show_fdinfo,
 #endif
 };
-
-static int __init kevent_user_init(void)
-{
-	kevent_cache = KMEM_CACHE(kevent, SLAB_ACCOUNT | SLAB_PANIC);
-	return 0;
-}
-fs_initcall(kevent_user_init);

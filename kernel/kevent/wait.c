@@ -44,10 +44,13 @@ static void kevent_choose(struct kevent_waiter *waiter)
 /**
  * kevent_wake_waiters - wake those whose minimum is met, and one for a query
  * @user: the queue, locked
+ *
+ * Return: whether one was woken for records.
  */
-void kevent_wake_waiters(struct kevent_user *user)
+bool kevent_wake_waiters(struct kevent_user *user)
 {
 	struct kevent_waiter *waiter, *next;
+	bool woke = false;
 	u32 unread;
 
 	lockdep_assert_held(&user->lock);
@@ -63,6 +66,7 @@ void kevent_wake_waiters(struct kevent_user *user)
 			waiter->promised = waiter->want;
 			user->promised += waiter->want;
 			kevent_choose(waiter);
+			woke = true;
 		}
 	}
 	waiter = list_first_entry_or_null(&user->waiters, struct kevent_waiter,
@@ -72,6 +76,7 @@ void kevent_wake_waiters(struct kevent_user *user)
 		waiter->query = true;
 		kevent_choose(waiter);
 	}
+	return woke;
 }
 
 /**
@@ -158,7 +163,7 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 		kevent_list_move(k, KEVENT_NO_LIST);
 		k->flags &= ~KEVENT_F_QUERY;
 		k->pending = 0;
-		if (!kevent_pin(k))
+		if (!kevent_pin_file(k))
 			continue;	/* the close hook will end it */
 		k->refs++;
 		return k;
@@ -182,7 +187,7 @@ static u32 kevent_collect(struct kevent_user *user, u32 min_nr, bool would_sleep
 	struct kevent *k;
 	u32 unread, bits, looks = 0;
 
-	kevent_reap(user);
+	kevent_reap(user, false);
 
 	irqflags = kevent_lock(user);
 	kevent_ring_refresh(user);
@@ -200,7 +205,7 @@ static u32 kevent_collect(struct kevent_user *user, u32 min_nr, bool would_sleep
 			__fput_sync(file);
 		file = NULL;
 		if (k) {
-			file = k->file;
+			file = kevent_to_file(k)->file;
 			bits = kevent_ops(k)->query(k);
 		} else if (!walk.pause) {
 			return unread;
@@ -236,10 +241,11 @@ static ktime_t kevent_now(clockid_t clock)
 
 /*
  * Sleep until the deadline, the end of the minimum wait, or until chosen.
- * Return true if the deadline has passed.
+ * Return true if the deadline has passed.  @unread is what the ring holds, or 0
+ * if there is something to collect.
  */
 static bool kevent_sleep(struct kevent_user *user, u32 want,
-			 const struct kevent_wait_spec *spec)
+			 const struct kevent_wait_spec *spec, u32 *unread)
 {
 	struct kevent_waiter waiter = { .task = current, .want = want };
 	ktime_t expires = spec->deadline, *to = NULL;
@@ -258,7 +264,8 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 
 	spin_lock_irq(&user->lock);
 	kevent_ring_refresh(user);
-	if (kevent_ring_unread(user) >= want || user->need_query ||
+	*unread = kevent_ring_unread(user);
+	if (*unread >= want || user->need_query ||
 	    (user->nr_listed[KEVENT_BACKLOG] && kevent_ring_has_room(user))) {
 		spin_unlock_irq(&user->lock);
 		return spec->has_deadline &&
@@ -280,12 +287,18 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 		user->promised -= waiter.promised;
 		if (waiter.query)
 			user->query_woken = false;
-		/* It may leave with an error: whom else is there to wake? */
+		/*
+		 * It may leave with an error: whom else is there to wake?  If not,
+		 * the records it was woken for are its own.
+		 */
 		if (expired || signal_pending(current))
 			kevent_wake_waiters(user);
 	} else {
 		list_del(&waiter.link);
 	}
+	kevent_ring_refresh(user);
+	/* Nobody else was woken for the query. */
+	*unread = waiter.query ? 0 : kevent_ring_unread(user);
 	spin_unlock_irq(&user->lock);
 	return expired && to && expires == spec->deadline && clock == spec->clock;
 }
@@ -303,10 +316,13 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		     struct kevent_wait_spec *spec)
 {
 	bool timed_out = !spec->may_sleep;
-	u32 unread, some;
+	u32 unread = 0, some;
 
 	for (;;) {
-		unread = kevent_collect(user, min_nr, !timed_out && min_nr);
+		/* Who is woken because there are enough collected before. */
+		if (unread < min_nr || !min_nr)
+			unread = kevent_collect(user, min_nr,
+						!timed_out && min_nr);
 		if (unread >= min_nr || timed_out)
 			break;
 		some = unread || spec->copied;
@@ -324,7 +340,7 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		if (task_work_pending(current))
 			task_work_run();
 		timed_out = kevent_sleep(user, spec->min_wait_ns && !some ?
-					 1 : min_nr, spec);
+					 1 : min_nr, spec, &unread);
 	}
 	/* One that dies here takes nothing: wake another. */
 	if (unlikely(fatal_signal_pending(current))) {

@@ -73,6 +73,14 @@
  * - %KEVENT_WANT_LAST: publish a final record flagged %KEVENT_REC_LAST when
  *   the interest ends, for whatever reason
  * - %KEVENT_START_DISABLED: register disabled
+ * - %KEVENT_EXCLUSIVE: types with a descriptor: of several queues that watch it
+ *   exclusively, wake one that sleeps, all if none does; errors, hang-ups and
+ *   what has to be asked for go to all.  What a queue did not consume when it
+ *   disables or ends the interest wakes another one
+ *
+ * With %KEVENT_OP_ADD and %KEVENT_OP_MODIFY of %KEVENT_TYPE_TIMER:
+ *
+ * - %KEVENT_ABSTIME: the first expiry is a time on the clock, not a span
  *
  * With every operation but %KEVENT_OP_ADD:
  *
@@ -91,6 +99,101 @@
 #define KEVENT_START_DISABLED	(1U << 4)
 #define KEVENT_BY_ID		(1U << 5)
 #define KEVENT_ACK		(1U << 6)
+#define KEVENT_EXCLUSIVE	(1U << 7)
+#define KEVENT_ABSTIME		(1U << 8)
+
+/**
+ * DOC: events of sockets
+ *
+ * &struct kevent_change.events and &struct ukevent.events with
+ * %KEVENT_TYPE_SOCKET.  HUP and ERROR are always watched.  Each has the value of
+ * a bit of poll(2) that sockets report at the same time; 0x0002 is kept for
+ * urgent data.
+ *
+ * - %KEVENT_SOCK_RECV: there is something to receive: data, the end of the
+ *   stream (then with RDHUP), or on a listener a connection
+ * - %KEVENT_SOCK_SEND: there is room to send
+ * - %KEVENT_SOCK_ACCEPT: a listener has a connection; sockets other than TCP,
+ *   UDP and UNIX tell it whenever they tell RECV
+ * - %KEVENT_SOCK_CONNECT: TCP only: the connection that connect(2) left in
+ *   progress is established; told once, and again after a MODIFY that asks for
+ *   it.  Who asks for it is told neither SEND nor HUP while the socket is not
+ *   connected yet.  A connect(2) that returned 0 is not told
+ * - %KEVENT_SOCK_RDHUP: the peer sends no more
+ * - %KEVENT_SOCK_HUP: both directions are shut down, the connection failed, or
+ *   there is none; also in the last record after the last close
+ * - %KEVENT_SOCK_ERROR: there is an error to be fetched by SO_ERROR or from the
+ *   error queue
+ *
+ * &struct ukevent.data: [0] with %KEVENT_REC_HINT bytes that could be received
+ * (TCP), or connections that could be accepted (TCP, UNIX), when the record was
+ * written.  It says how much to expect, not where to stop: what comes while the
+ * record is unread is told by it, so receive until there is no more.  [1] with
+ * ERROR the error number, positive as in SO_ERROR, which stays with the socket;
+ * 0 if it is in the error queue.
+ *
+ * &struct kevent_change.param: [%KEVENT_SOCK_LOWAT] fewer bytes than that are
+ * not announced by RECV, unless the socket cannot take more; 0 or 1 for any;
+ * TCP only.
+ */
+#define KEVENT_SOCK_RECV	0x0001
+#define KEVENT_SOCK_SEND	0x0004
+#define KEVENT_SOCK_ERROR	0x0008
+#define KEVENT_SOCK_HUP		0x0010
+#define KEVENT_SOCK_ACCEPT	0x0040
+#define KEVENT_SOCK_CONNECT	0x0100
+#define KEVENT_SOCK_RDHUP	0x2000
+
+#define KEVENT_SOCK_LOWAT	0
+
+/**
+ * DOC: events of timers
+ *
+ * %KEVENT_TYPE_TIMER: &struct kevent_change.ident is a number of the program's
+ * choice; %KEVENT_TIMER_EXPIRED is always watched.  Level and edge are the same.
+ * &struct ukevent.data: [0] expirations since the last record.
+ *
+ * &struct kevent_change.param of ADD and MODIFY, the latter starts the timer
+ * anew and forgets expirations that were not published:
+ *
+ * - [%KEVENT_TIMER_TIME]: nanoseconds until the first expiry, or with
+ *   %KEVENT_ABSTIME the time of it; 0 or a time in the past: at once, it does
+ *   not disarm; as many as a signed 64-bit number holds: never
+ * - [%KEVENT_TIMER_PERIOD]: nanoseconds between expirations, 0 for one only
+ * - [%KEVENT_TIMER_SLACK]: nanoseconds that an expiry may be late, to be handled
+ *   together with others
+ * - [%KEVENT_TIMER_CLOCK]: CLOCK_REALTIME (which is 0), CLOCK_MONOTONIC,
+ *   CLOCK_BOOTTIME or CLOCK_TAI; setting a clock moves times, not spans
+ *
+ * Periods shorter than %KEVENT_TIMER_MIN_PERIOD are counted exactly and told
+ * about that often.  A periodic timer whose records are unread or that is
+ * disabled does not interrupt anybody: it counts when it is asked again.
+ * %KEVENT_OP_ENABLE starts a timer again that was given a span and no period,
+ * and has expired.
+ */
+#define KEVENT_TIMER_EXPIRED	0x0001
+
+#define KEVENT_TIMER_TIME	0
+#define KEVENT_TIMER_PERIOD	1
+#define KEVENT_TIMER_SLACK	2
+#define KEVENT_TIMER_CLOCK	3
+
+#define KEVENT_TIMER_MIN_PERIOD	100000	/* ns */
+
+/**
+ * DOC: user events
+ *
+ * %KEVENT_TYPE_USER: &struct kevent_change.ident is a number of the program's
+ * choice; %KEVENT_USER_TRIGGERED is always watched.  Level and edge are the same.
+ * &struct ukevent.data: [0] the last payload, [1] triggers since the last record.
+ *
+ * &struct kevent_change.param of %KEVENT_OP_TRIGGER: [%KEVENT_USER_PAYLOAD] any
+ * value; [%KEVENT_USER_COUNT] triggers this one stands for, 0 for one.
+ */
+#define KEVENT_USER_TRIGGERED	0x0001
+
+#define KEVENT_USER_PAYLOAD	0
+#define KEVENT_USER_COUNT	1
 
 /**
  * struct kevent_change - one change to a queue's set of interests
@@ -101,7 +204,8 @@
  * @ident: what is watched: a file descriptor, or a number the caller chose,
  *	depending on @type
  * @events: the events of interest; for %KEVENT_TYPE_POLL the bits of poll(2),
- *	of which the error and hang-up bits are always watched
+ *	of which the error and hang-up bits are always watched; for other types
+ *	%KEVENT_SOCK_RECV, %KEVENT_TIMER_EXPIRED and so on
  * @result: out: 0 or a negative error number, for this entry alone
  * @id: out for %KEVENT_OP_ADD: a number that this queue never uses again; in
  *	with %KEVENT_BY_ID; must be 0 otherwise
@@ -136,7 +240,7 @@ struct kevent_change {
  * - %KEVENT_REC_SATURATED: a counter in data is full and stands for more
  * - %KEVENT_REC_HINT: data holds values read without a lock, true at the time
  * - %KEVENT_REC_UNKNOWN: the event is certain, its data could not be learned
- * - %KEVENT_REC_ERROR: the source failed; data[0] is the negative error number
+ * - %KEVENT_REC_ERROR: the source failed; data[0] is the error number, positive
  */
 #define KEVENT_REC_LAST		(1U << 0)
 #define KEVENT_REC_MORE		(1U << 1)

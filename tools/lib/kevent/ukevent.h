@@ -380,6 +380,57 @@ static inline int ukevent_change(struct ukevent_queue *q,
 }
 
 /**
+ * ukevent_add - register an interest that needs no parameters
+ * @q: the queue
+ * @type: %KEVENT_TYPE_POLL and so on
+ * @ident: the descriptor, or the number chosen for it
+ * @events: events of that type
+ * @flags: %KEVENT_EDGE and so on
+ * @cookie: value to find in the records
+ *
+ * Return: 0 or a negative error number.
+ */
+static inline int ukevent_add(struct ukevent_queue *q, unsigned int type,
+			      uint64_t ident, uint32_t events, uint32_t flags,
+			      uint64_t cookie)
+{
+	struct kevent_change change;
+
+	memset(&change, 0, sizeof(change));
+	change.op = KEVENT_OP_ADD;
+	change.type = type;
+	change.flags = flags;
+	change.cookie = cookie;
+	change.ident = ident;
+	change.events = events;
+	if ((type == KEVENT_TYPE_POLL || type == KEVENT_TYPE_SOCKET) &&
+	    !(flags & (KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH)))
+		q->has_level = 1;
+	return ukevent_change(q, &change);
+}
+
+/**
+ * ukevent_op - remove, enable, disable
+ * @q: the queue
+ * @op: %KEVENT_OP_REMOVE, %KEVENT_OP_ENABLE or %KEVENT_OP_DISABLE
+ * @type: as at ADD
+ * @ident: as at ADD
+ *
+ * Return: 0 or a negative error number.
+ */
+static inline int ukevent_op(struct ukevent_queue *q, unsigned int op,
+			     unsigned int type, uint64_t ident)
+{
+	struct kevent_change change;
+
+	memset(&change, 0, sizeof(change));
+	change.op = op;
+	change.type = type;
+	change.ident = ident;
+	return ukevent_change(q, &change);
+}
+
+/**
  * ukevent_add_poll - register a descriptor
  * @q: the queue
  * @fd: any descriptor that can be polled
@@ -393,17 +444,76 @@ static inline int ukevent_add_poll(struct ukevent_queue *q, int fd,
 				   uint32_t events, uint32_t flags,
 				   uint64_t cookie)
 {
+	return ukevent_add(q, KEVENT_TYPE_POLL, fd, events, flags, cookie);
+}
+
+/**
+ * ukevent_add_socket - register a socket
+ * @q: the queue
+ * @fd: the socket
+ * @events: %KEVENT_SOCK_RECV and so on
+ * @flags: %KEVENT_EDGE and so on
+ * @cookie: value to find in the records
+ *
+ * Return: 0 or a negative error number.
+ */
+static inline int ukevent_add_socket(struct ukevent_queue *q, int fd,
+				     uint32_t events, uint32_t flags,
+				     uint64_t cookie)
+{
+	return ukevent_add(q, KEVENT_TYPE_SOCKET, fd, events, flags, cookie);
+}
+
+/**
+ * ukevent_set_timer - add a timer, or start it anew
+ * @q: the queue
+ * @op: %KEVENT_OP_ADD or %KEVENT_OP_MODIFY
+ * @number: names the timer in this queue
+ * @time_ns: until the first expiry, or with %KEVENT_ABSTIME the time of it
+ * @period_ns: between expirations, 0 for one only
+ * @clockid: CLOCK_MONOTONIC and so on
+ * @flags: %KEVENT_EDGE and so on
+ * @cookie: value to find in the records
+ *
+ * Return: 0 or a negative error number.
+ */
+static inline int ukevent_set_timer(struct ukevent_queue *q, unsigned int op,
+				    uint64_t number, uint64_t time_ns,
+				    uint64_t period_ns, clockid_t clockid,
+				    uint32_t flags, uint64_t cookie)
+{
 	struct kevent_change change;
 
 	memset(&change, 0, sizeof(change));
-	change.op = KEVENT_OP_ADD;
-	change.type = KEVENT_TYPE_POLL;
+	change.op = op;
+	change.type = KEVENT_TYPE_TIMER;
 	change.flags = flags;
 	change.cookie = cookie;
-	change.ident = fd;
-	change.events = events;
-	if (!(flags & (KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH)))
-		q->has_level = 1;
+	change.ident = number;
+	change.param[KEVENT_TIMER_TIME] = time_ns;
+	change.param[KEVENT_TIMER_PERIOD] = period_ns;
+	change.param[KEVENT_TIMER_CLOCK] = clockid;
+	return ukevent_change(q, &change);
+}
+
+/**
+ * ukevent_trigger - post a user event
+ * @q: the queue; from a signal handler as well
+ * @number: of an interest of %KEVENT_TYPE_USER
+ * @payload: value to find in the record, if no later trigger replaces it
+ *
+ * Return: 0 or a negative error number.
+ */
+static inline int ukevent_trigger(struct ukevent_queue *q, uint64_t number,
+				  uint64_t payload)
+{
+	struct kevent_change change;
+
+	memset(&change, 0, sizeof(change));
+	change.op = KEVENT_OP_TRIGGER;
+	change.type = KEVENT_TYPE_USER;
+	change.ident = number;
+	change.param[KEVENT_USER_PAYLOAD] = payload;
 	return ukevent_change(q, &change);
 }
 
@@ -418,13 +528,7 @@ static inline int ukevent_add_poll(struct ukevent_queue *q, int fd,
 static inline int ukevent_op_poll(struct ukevent_queue *q, unsigned int op,
 				  int fd)
 {
-	struct kevent_change change;
-
-	memset(&change, 0, sizeof(change));
-	change.op = op;
-	change.type = KEVENT_TYPE_POLL;
-	change.ident = fd;
-	return ukevent_change(q, &change);
+	return ukevent_op(q, op, KEVENT_TYPE_POLL, fd);
 }
 
 #endif /* _UKEVENT_H */

@@ -239,21 +239,28 @@ static inline int take_all(struct ukevent_queue *q, struct ukevent *last)
 
 /* ---- changes ---- */
 
-static inline struct kevent_change make_change(unsigned int op, int fd,
-					       __u32 events, __u32 flags,
-					       __u64 cookie)
+static inline struct kevent_change make_typed(unsigned int op, unsigned int type,
+					      __u64 ident, __u32 events,
+					      __u32 flags, __u64 cookie)
 {
 	struct kevent_change c;
 
 	memset(&c, 0, sizeof(c));
 	c.op = op;
-	c.type = KEVENT_TYPE_POLL;
+	c.type = type;
 	c.flags = flags;
 	c.cookie = cookie;
-	c.ident = fd;
+	c.ident = ident;
 	c.events = events;
 	c.result = 12345;	/* an out field: what was there must not matter */
 	return c;
+}
+
+static inline struct kevent_change make_change(unsigned int op, int fd,
+					       __u32 events, __u32 flags,
+					       __u64 cookie)
+{
+	return make_typed(op, KEVENT_TYPE_POLL, fd, events, flags, cookie);
 }
 
 static inline int do_change(int kfd, struct kevent_change *c)
@@ -683,23 +690,26 @@ static inline int waiter_result(struct waiter *w)
 /* ---- checks ---- */
 
 static inline void check_record(struct __test_metadata *_metadata, int line,
-				const struct ukevent *ev, __u64 cookie,
-				__u32 events, __u32 flags)
+				const struct ukevent *ev, unsigned int type,
+				__u64 cookie, __u32 events, __u32 flags,
+				__u64 data0, __u64 data1)
 {
 	if (ev->cookie == cookie && ev->events == events &&
-	    ev->flags == flags && ev->type == KEVENT_TYPE_POLL &&
-	    !ev->data[0] && !ev->data[1])
+	    ev->flags == flags && ev->type == type &&
+	    ev->data[0] == data0 && ev->data[1] == data1)
 		return;
-	TH_LOG("line %d: record %#llx, %#x type %u flags %#x data %llx %llx, not %#llx, %#x %#x",
+	TH_LOG("line %d: record %#llx, %#x type %u flags %#x data %llx %llx, not %#llx, %#x type %u %#x data %llx %llx",
 	       line, (unsigned long long)ev->cookie, ev->events, ev->type,
 	       ev->flags, (unsigned long long)ev->data[0],
 	       (unsigned long long)ev->data[1], (unsigned long long)cookie,
-	       events, flags);
+	       events, type, flags, (unsigned long long)data0,
+	       (unsigned long long)data1);
 	_metadata->exit_code = KSFT_FAIL;
 }
 
 #define EXPECT_RECORD(ev, cookie, events, flags) \
-	check_record(_metadata, __LINE__, ev, cookie, events, flags)
+	check_record(_metadata, __LINE__, ev, KEVENT_TYPE_POLL, cookie, \
+		     events, flags, 0, 0)
 
 /* Takes one record, which must be there, and compares it. */
 #define EXPECT_TAKE(q, cookie, events, flags) \
@@ -707,6 +717,15 @@ do { \
 	struct ukevent __ev = {}; \
 	EXPECT_EQ(1, (int)ukevent_take(q, &__ev, 1)); \
 	EXPECT_RECORD(&__ev, cookie, events, flags); \
+} while (0)
+
+/* The same for any type, with its data words. */
+#define EXPECT_TAKE_TYPED(q, type, cookie, events, flags, data0, data1) \
+do { \
+	struct ukevent __ev = {}; \
+	EXPECT_EQ(1, (int)ukevent_take(q, &__ev, 1)); \
+	check_record(_metadata, __LINE__, &__ev, type, cookie, events, flags, \
+		     data0, data1); \
 } while (0)
 
 /* What an empty queue must look like: nothing there, nothing to come. */

@@ -960,21 +960,24 @@ TEST(no_circle)
 }
 
 /*
- * What is held back for an ENABLE is let go when none can come any more.
+ * MODIFY by one thread does not end what another one holds.
  *
- *   DISPATCH: record, held    MODIFY to edge    REMOVE: last record
+ *   DISPATCH: record, held    MODIFY to edge    REMOVE    ENABLE: last record
  */
-TEST(modify_lets_go)
+TEST(modify_keeps_held)
 {
 	struct ukevent_queue q;
 	int fd = make_eventfd(1);
+	__u64 id;
 
 	ASSERT_EQ(0, queue_init(&q, 8));
 	ASSERT_EQ(0, add_fd(q.fd, fd, EV_IN, KEVENT_DISPATCH | KEVENT_WANT_LAST,
-			    7, NULL));
+			    7, &id));
 	EXPECT_TAKE(&q, 7, EV_IN, 0);
 	ASSERT_EQ(0, modify_fd(q.fd, fd, EV_IN, KEVENT_EDGE, 8));
 	ASSERT_EQ(0, remove_fd(q.fd, fd));
+	EXPECT_QUIET(&q);
+	EXPECT_EQ(-ENOENT, op_id(q.fd, KEVENT_OP_ENABLE, id, 0));
 	EXPECT_TAKE(&q, 8, 0, LAST);
 	EXPECT_QUIET(&q);
 
@@ -985,6 +988,71 @@ TEST(modify_lets_go)
 	ASSERT_EQ(0, modify_fd(q.fd, fd, EV_IN, KEVENT_DISPATCH, 8));
 	ASSERT_EQ(0, remove_fd(q.fd, fd));
 	EXPECT_EQ(0, in_ring(&q));
+	close(fd);
+	ukevent_queue_exit(&q);
+}
+
+/*
+ * What an exclusive interest passes on was told by the source before: it unhooks
+ * nobody else who watches.
+ *
+ *   A exclusive, unread    disabled or modified, then ended    write: E and B hear
+ */
+TEST(passed_on_as_told)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	struct ukevent_queue a, b;
+	int way, efd, ep;
+
+	for (way = 0; way < 4; way++) {
+		efd = make_eventfd(0);
+		ep = epoll_create1(EPOLL_CLOEXEC);
+		ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, efd, &ev));
+		ASSERT_EQ(0, queue_init(&a, 8));
+		ASSERT_EQ(0, queue_init(&b, 8));
+		ASSERT_EQ(0, add_fd(b.fd, efd, EV_IN, KEVENT_EDGE, 2, NULL));
+		ASSERT_EQ(0, add_fd(a.fd, efd, EV_IN, KEVENT_EDGE |
+				    KEVENT_EXCLUSIVE, 1, NULL));
+		ASSERT_EQ(0, eventfd_add(efd, 1));
+		ASSERT_EQ(1, in_ring(&a));
+		ASSERT_EQ(1ULL, eventfd_take(efd));
+		EXPECT_EQ(0, way & 1 ? op_fd(a.fd, KEVENT_OP_DISABLE, efd) :
+			  modify_fd(a.fd, efd, EV_IN, KEVENT_EDGE, 1));
+		EXPECT_EQ(0, way & 2 ? remove_fd(a.fd, efd) : 0);
+		ukevent_queue_exit(&a);
+
+		take_all(&b, NULL);
+		EXPECT_EQ(0, epoll_wait(ep, &ev, 1, 0));
+		ASSERT_EQ(0, eventfd_add(efd, 1));
+		EXPECT_EQ(1, epoll_wait(ep, &ev, 1, 0));
+		EXPECT_TAKE(&b, 2, EV_IN, 0);
+		close(ep);
+		close(efd);
+		ukevent_queue_exit(&b);
+	}
+}
+
+/*
+ * One-shots that end with their ADD are detached on the way: not one of a large
+ * batch is still in the file's list when the next batch looks there.
+ */
+TEST(ended_at_add)
+{
+	struct kevent_change c[1024];
+	struct ukevent_queue q;
+	int fd = make_eventfd(1);
+	unsigned int i, round;
+
+	ASSERT_EQ(0, queue_init(&q, 65536));
+	for (round = 0; round < 32; round++) {
+		for (i = 0; i < 1024; i++)
+			c[i] = make_change(KEVENT_OP_ADD, fd, EV_IN,
+					   KEVENT_ONESHOT, i);
+		ASSERT_EQ(1024, sys_kevent_ctl(q.fd, c, 1024, sizeof(*c), 0));
+		for (i = 0; i < 1024; i++)
+			ASSERT_EQ(0, c[i].result);
+	}
+	EXPECT_EQ(32 * 1024, take_all(&q, NULL));
 	close(fd);
 	ukevent_queue_exit(&q);
 }

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kevent - interests that are named by a descriptor, and the file's last close
+ *
+ * The key is (file, descriptor number at ADD), as with epoll.  Interests are on
+ * a list of the file, under file->f_lock, until they are detached.
+ */
+
+#include <linux/file.h>
+#include <linux/kevent.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+
+#include "kevent.h"
+
+/* Get a reference to an interest that has not ended. */
+static bool kevent_get_live(struct kevent *k)
+{
+	struct kevent_user *user = k->user;
+	bool live;
+
+	/* Once dead, dead for ever: no lock for those that are to be reaped. */
+	if (data_race(k->flags) & KEVENT_F_DEAD)
+		return false;
+	spin_lock_irq(&user->lock);
+	live = !(k->flags & KEVENT_F_DEAD);
+	k->refs += live;
+	spin_unlock_irq(&user->lock);
+	return live;
+}
+
+/**
+ * kevent_find_file - look an interest up by what it watches
+ * @user: the queue
+ * @file: the file; its f_lock is held
+ * @fd: the descriptor's number
+ * @type: type of the interest
+ *
+ * The list is that of all queues' interests in the file, as long as what a
+ * wake-up walks.
+ *
+ * Return: the interest, which had not ended, with a reference; or NULL.
+ */
+struct kevent *kevent_find_file(struct kevent_user *user, struct file *file,
+				int fd, u8 type)
+{
+	struct kevent_file *kf;
+
+	lockdep_assert_held(&file->f_lock);
+	hlist_for_each_entry(kf, &file->f_kevent, node)
+		if (kf->k.user == user && kf->k.fd == fd && kf->k.type == type &&
+		    kevent_get_live(&kf->k))
+			return &kf->k;
+	return NULL;
+}
+
+/**
+ * kevent_pin_file - keep the watched file open
+ * @k: an interest in a file that was not detached; user->lock is held
+ *
+ * Return: the file, to be released with __fput_sync() when no lock is held, or
+ * NULL if its last reference is gone and the close hook is to come.
+ */
+struct file *kevent_pin_file(struct kevent *k)
+{
+	struct file *file = kevent_to_file(k)->file;
+
+	lockdep_assert_held(&k->user->lock);
+	/* The hook takes user->lock before the file's memory can be reused. */
+	return atomic_long_inc_not_zero(&file->f_count) ? file : NULL;
+}
+
+/**
+ * kevent_pin - keep what is watched, of any type, from going away
+ * @k: an interest that was not detached; user->lock is held
+ * @file: set to what kevent_pin_file() returned, NULL if there is no file
+ *
+ * Return: false if there is a file, and it is going.
+ */
+bool kevent_pin(struct kevent *k, struct file **file)
+{
+	*file = NULL;
+	if (kevent_ops(k)->by_number)
+		return true;
+	*file = kevent_pin_file(k);
+	return *file;
+}
+
+/**
+ * kevent_forget_file - take an interest off its file's list
+ * @k: the interest, whose file is pinned
+ */
+void kevent_forget_file(struct kevent *k)
+{
+	struct kevent_file *kf = kevent_to_file(k);
+
+	spin_lock(&kf->file->f_lock);
+	hlist_del(&kf->node);
+	spin_unlock(&kf->file->f_lock);
+}
+
+/**
+ * kevent_release_file - the last reference of a watched file is gone
+ * @file: the file, whose ->release was not called yet
+ *
+ * Called by __fput() with no locks held.  Nobody else can reach the file's list
+ * of interests any more, as that takes a reference.
+ */
+void kevent_release_file(struct file *file)
+{
+	struct kevent_file *kf;
+	struct hlist_node *next;
+
+	hlist_for_each_entry_safe(kf, next, &file->f_kevent, node) {
+		struct kevent *k = &kf->k;
+		struct kevent_user *user = k->user;
+		unsigned long irqflags;
+
+		refcount_inc(&user->refs);
+		/* The heads live until ->release, which comes later. */
+		kevent_ops(k)->detach(k);
+		hlist_del(&kf->node);
+
+		irqflags = kevent_lock(user);
+		if (!(k->flags & KEVENT_F_DEAD))
+			kevent_end(k, (__force u32)EPOLLHUP);
+		else if (k->list == KEVENT_REAP)
+			kevent_list_move(k, KEVENT_NO_LIST);
+		kevent_put(k);
+		kevent_unlock(user, irqflags);
+		kevent_user_put(user);
+		cond_resched();
+	}
+}
