@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kevent source SOCKET - what happened is told from the wake-up itself
+ *
+ * Sockets wake with IN|PRI|RDNORM|RDBAND whatever there is to read, and with no
+ * key when their state changes.  For the families below both are resolved in the
+ * wake-up, by lock-free reads of what the protocols change before they wake:
+ * sk_state, sk_shutdown, sk_err.  Other families are asked by ->poll in process
+ * context, like any file of type POLL.
+ *
+ * The interest is unhooked before the file is released, so in a wake function,
+ * and under user->lock while the interest is not dead, sock->sk is there.
+ *
+ * Each event has the value of a bit of poll(2) that wake-ups for it carry, so
+ * that keys and events can be compared.  Room to send is announced by TCP only
+ * after a send has failed, or ->poll has found none, which attaching does.
+ */
+
+#include <linux/net.h>
+#include <linux/poll.h>
+#include <linux/seq_file.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "../../kernel/kevent/kevent.h"
+#include "../../kernel/kevent/trigger.h"
+
+#define KEVENT_SOCK_SAME	(KEVENT_SOCK_RECV | KEVENT_SOCK_SEND |	\
+				 KEVENT_SOCK_RDHUP | KEVENT_SOCK_HUP |	\
+				 KEVENT_SOCK_ERROR)
+
+/* What a listener tells that has a connection. */
+#define KEVENT_SOCK_LISTENER	(KEVENT_SOCK_ACCEPT | KEVENT_SOCK_RECV)
+
+static_assert((__force u32)EPOLLIN == KEVENT_SOCK_RECV);
+static_assert((__force u32)EPOLLOUT == KEVENT_SOCK_SEND);
+static_assert((__force u32)EPOLLERR == KEVENT_SOCK_ERROR);
+static_assert((__force u32)EPOLLHUP == KEVENT_SOCK_HUP);
+static_assert((__force u32)EPOLLRDHUP == KEVENT_SOCK_RDHUP);
+static_assert((__force u32)EPOLLRDNORM == KEVENT_SOCK_ACCEPT);
+static_assert((__force u32)EPOLLWRNORM == KEVENT_SOCK_CONNECT);
+
+/**
+ * struct kevent_sock - an interest of type SOCKET
+ * @f: what interests in files have
+ * @lowat: bytes that RECV waits for; TCP only
+ * @known: it is of a family whose wake-ups are resolved
+ */
+struct kevent_sock {
+	struct kevent_file	f;
+	u32			lowat;
+	bool			known;
+};
+
+static inline struct kevent_sock *kevent_to_sock(const struct kevent *k)
+{
+	return container_of(k, struct kevent_sock, f.k);
+}
+
+static inline struct sock *kevent_sk(const struct kevent *k)
+{
+	struct socket *sock = kevent_to_sock(k)->f.file->private_data;
+
+	return sock->sk;
+}
+
+static inline bool kevent_sock_is_tcp(const struct sock *sk)
+{
+	return IS_ENABLED(CONFIG_INET) && sk_is_tcp(sk);
+}
+
+/* TCP whose bytes go to the program as they come: no TLS, no sockmap. */
+static inline bool kevent_sock_plain(const struct sock *sk)
+{
+	return IS_ENABLED(CONFIG_INET) &&
+	       READ_ONCE(sk->sk_prot)->recvmsg == tcp_recvmsg;
+}
+
+/* Not enough to be announced, and room for more. */
+static bool kevent_sock_below_mark(const struct kevent_sock *ks,
+				   const struct sock *sk)
+{
+	u32 lowat = READ_ONCE(ks->lowat);
+
+	return unlikely(lowat > 1) && kevent_sock_plain(sk) &&
+	       !tcp_epollin_ready(sk, lowat);
+}
+
+static bool kevent_sock_has_error(const struct sock *sk)
+{
+	/* pairs with smp_wmb() in tcp_done_with_error() */
+	smp_rmb();
+	return READ_ONCE(sk->sk_err) ||
+	       !skb_queue_empty_lockless(&sk->sk_error_queue);
+}
+
+static bool kevent_sock_connected(int state)
+{
+	return !((1 << state) & (TCPF_CLOSE | TCPF_LISTEN | TCPF_SYN_SENT |
+				 TCPF_SYN_RECV | TCPF_NEW_SYN_RECV));
+}
+
+/* Room to send, where that can be told without asking. */
+static bool kevent_sock_writable(const struct sock *sk)
+{
+	if (kevent_sock_is_tcp(sk))
+		return sk_stream_is_writeable(sk);
+	/* as unix_writable(); the peer of a datagram socket has a say as well */
+	return sk->sk_type != SOCK_DGRAM &&
+	       refcount_read(&sk->sk_wmem_alloc) << 2 <= READ_ONCE(sk->sk_sndbuf);
+}
+
+/* Events of a socket that was shut down, or whose state has @changed. */
+static u32 kevent_sock_state_events(const struct sock *sk, int state, u8 shutdown,
+				    bool changed)
+{
+	bool connected = kevent_sock_connected(state);
+	u32 bits = 0;
+
+	if (shutdown & RCV_SHUTDOWN)
+		bits |= KEVENT_SOCK_RDHUP | (state == TCP_LISTEN ?
+			KEVENT_SOCK_LISTENER : KEVENT_SOCK_RECV);
+	if (shutdown == SHUTDOWN_MASK ||
+	    (changed && state == TCP_CLOSE && sk->sk_type != SOCK_DGRAM))
+		bits |= KEVENT_SOCK_HUP;
+	if (changed && connected)
+		bits |= KEVENT_SOCK_CONNECT;
+	if (changed && (shutdown & SEND_SHUTDOWN ||
+			(connected && kevent_sock_writable(sk))))
+		bits |= KEVENT_SOCK_SEND;
+	return bits;
+}
+
+/* What can be told of a socket that woke with a key, or without one. */
+static inline u32 kevent_sock_resolve(const struct kevent_sock *ks,
+				      const struct sock *sk, __poll_t happened)
+{
+	int state = inet_sk_state_load(sk);
+	u8 shutdown = READ_ONCE(sk->sk_shutdown);
+	u32 bits = 0;
+
+	if (happened & EPOLLIN) {
+		if (unlikely(state == TCP_LISTEN))
+			bits |= KEVENT_SOCK_LISTENER;
+		else if (!kevent_sock_below_mark(ks, sk))
+			bits |= KEVENT_SOCK_RECV;
+	}
+	if (happened & EPOLLOUT)
+		bits |= KEVENT_SOCK_SEND;
+	/* connect(AF_UNSPEC) wakes with an error and has none. */
+	if (unlikely(!(happened & (EPOLLIN | EPOLLOUT)) || shutdown))
+		bits |= kevent_sock_state_events(sk, state, shutdown,
+						 !happened || state == TCP_CLOSE);
+	if (unlikely(kevent_sock_has_error(sk)))
+		bits |= KEVENT_SOCK_ERROR;
+	return bits;
+}
+
+static __always_inline u16 kevent_sock_fill_inline(struct kevent *k, u32 bits,
+						   u64 data[2])
+{
+	const struct kevent_sock *ks = kevent_to_sock(k);
+	const struct sock *sk;
+	u16 flags = 0;
+	int bytes;
+
+	if (unlikely(bits & KEVENT_SOCK_CONNECT))	/* told once */
+		WRITE_ONCE(k->events, k->events & ~KEVENT_SOCK_CONNECT);
+	if (unlikely(!ks->known))
+		return 0;
+	sk = kevent_sk(k);
+	if (unlikely(inet_sk_state_load(sk) == TCP_LISTEN)) {
+		data[0] = sk->sk_family == AF_UNIX ?
+			  skb_queue_len_lockless(&sk->sk_receive_queue) :
+			  READ_ONCE(sk->sk_ack_backlog);
+		flags = KEVENT_REC_HINT;
+	} else if (kevent_sock_plain(sk)) {
+		bytes = READ_ONCE(tcp_sk(sk)->rcv_nxt) -
+			READ_ONCE(tcp_sk(sk)->copied_seq);
+		/* A FIN has a number of its own. */
+		if (bytes > 0 && sock_flag(sk, SOCK_DONE))
+			bytes--;
+		data[0] = max(bytes, 0);
+		flags = KEVENT_REC_HINT;
+	}
+	if (unlikely(bits & KEVENT_SOCK_ERROR))
+		data[1] = READ_ONCE(sk->sk_err);
+	return flags;
+}
+
+static u16 kevent_sock_fill(struct kevent *k, u32 bits, u64 data[2])
+{
+	return kevent_sock_fill_inline(k, bits, data);
+}
+
+static int kevent_sock_wake(wait_queue_entry_t *wait, unsigned int mode,
+			    int sync, void *key)
+{
+	struct kevent *k = kevent_of_wait(wait);
+	__poll_t happened = key_to_poll(key);
+	/* kevent_hook_sync() makes sure that a change is seen in time. */
+	u32 events = READ_ONCE(k->events), bits;
+
+	trace_kevent_wake(k, (__force u32)happened);
+	bits = events & kevent_sock_resolve(kevent_to_sock(k), kevent_sk(k),
+					    happened);
+	/* The peer of a datagram socket went, or a connection has no room yet. */
+	if (unlikely(!happened && events & KEVENT_SOCK_SEND & ~bits))
+		kevent_trigger_query(k);
+	if (!bits)
+		return 0;
+	/* Of those that watch exclusively, all hear of errors and changes. */
+	return kevent_trigger(k, bits, kevent_sock_fill_inline) && happened &&
+	       !(bits & (KEVENT_SOCK_HUP | KEVENT_SOCK_ERROR));
+}
+
+static int kevent_sock_wake_vague(wait_queue_entry_t *wait, unsigned int mode,
+				  int sync, void *key)
+{
+	struct kevent *k = kevent_of_wait(wait);
+	__poll_t happened = key_to_poll(key);
+
+	trace_kevent_wake(k, (__force u32)happened);
+	if (happened && !((__force u32)happened & READ_ONCE(k->events)))
+		return 0;
+	return kevent_hook_wake_vague(&kevent_to_file(k)->hook, k, happened);
+}
+
+/* What ->poll said, in events of sockets. */
+static u32 kevent_sock_translate(const struct kevent *k, u32 mask)
+{
+	u32 bits = mask & KEVENT_SOCK_SAME;
+	const struct sock *sk;
+	u8 shutdown;
+	int state;
+
+	if (!kevent_to_sock(k)->known)
+		return bits & KEVENT_SOCK_RECV ? bits | KEVENT_SOCK_LISTENER : bits;
+	sk = kevent_sk(k);
+	state = inet_sk_state_load(sk);
+	shutdown = READ_ONCE(sk->sk_shutdown);
+	if (state == TCP_LISTEN)
+		return bits & KEVENT_SOCK_RECV ? bits | KEVENT_SOCK_LISTENER : bits;
+	if (bits & KEVENT_SOCK_RECV && !(shutdown & RCV_SHUTDOWN) &&
+	    kevent_sock_below_mark(kevent_to_sock(k), sk))
+		bits &= ~KEVENT_SOCK_RECV;
+	if (READ_ONCE(k->events) & KEVENT_SOCK_CONNECT) {
+		if (kevent_sock_connected(state))
+			bits |= KEVENT_SOCK_CONNECT;
+		else if (state == TCP_CLOSE && !shutdown)
+			bits &= ~(KEVENT_SOCK_SEND | KEVENT_SOCK_HUP);
+	}
+	return bits;
+}
+
+static int kevent_sock_check(const struct kevent_change *change)
+{
+	if (change->addr || change->param[KEVENT_SOCK_LOWAT] > INT_MAX ||
+	    change->param[1] || change->param[2] || change->param[3])
+		return -EINVAL;
+	return 0;
+}
+
+static int kevent_sock_check_file(const struct kevent_change *change,
+				  struct file *file)
+{
+	struct socket *sock = sock_from_file(file);
+
+	if (!sock)
+		return -ENOTSOCK;
+	if (change->param[KEVENT_SOCK_LOWAT] > 1 && !kevent_sock_plain(sock->sk))
+		return -EOPNOTSUPP;
+	if (change->events & KEVENT_SOCK_CONNECT && !kevent_sock_is_tcp(sock->sk))
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/* What ->poll is asked for in these words, it knows by others. */
+static u32 kevent_sock_poll_key(const struct kevent *k)
+{
+	u32 events = READ_ONCE(k->events);
+
+	if (events & KEVENT_SOCK_ACCEPT)
+		events |= (__force u32)EPOLLIN;
+	if (events & KEVENT_SOCK_CONNECT)
+		events |= (__force u32)EPOLLOUT;
+	return events;
+}
+
+static s64 kevent_sock_attach(struct kevent *k,
+			      const struct kevent_change *change)
+{
+	struct kevent_sock *ks = kevent_to_sock(k);
+	const struct sock *sk = kevent_sk(k);
+	s64 mask;
+
+	ks->lowat = change->param[KEVENT_SOCK_LOWAT];
+	ks->known = sk_is_tcp(sk) || sk_is_udp(sk) || sk->sk_family == AF_UNIX;
+	mask = kevent_hook_attach(k, ks->known ? kevent_sock_wake :
+						 kevent_sock_wake_vague,
+				  kevent_sock_poll_key(k));
+	return mask < 0 ? mask : kevent_sock_translate(k, mask);
+}
+
+static void kevent_sock_modified(struct kevent *k,
+				 const struct kevent_change *change)
+{
+	WRITE_ONCE(kevent_to_sock(k)->lowat, change->param[KEVENT_SOCK_LOWAT]);
+	kevent_hook_sync(k);
+}
+
+static u32 kevent_sock_query(struct kevent *k)
+{
+	return kevent_sock_translate(k, kevent_hook_query(k, kevent_sock_poll_key(k)));
+}
+
+static void kevent_sock_show(const struct kevent *k, struct seq_file *m)
+{
+	seq_printf(m, " lowat: %u", READ_ONCE(kevent_to_sock(k)->lowat));
+}
+
+const struct kevent_source_ops kevent_sock_ops = {
+	.name		= "socket",
+	.size		= sizeof(struct kevent_sock),
+	.rereadable	= true,
+	.valid_events	= KEVENT_SOCK_SAME | KEVENT_SOCK_ACCEPT |
+			  KEVENT_SOCK_CONNECT,
+	.always_events	= KEVENT_SOCK_HUP | KEVENT_SOCK_ERROR |
+			  (__force u16)POLLFREE,
+	.add_flags	= KEVENT_EXCLUSIVE,
+	.check		= kevent_sock_check,
+	.check_file	= kevent_sock_check_file,
+	.attach		= kevent_sock_attach,
+	.detach		= kevent_hook_detach,
+	.free		= kevent_hook_free,
+	.modified	= kevent_sock_modified,
+	.query		= kevent_sock_query,
+	.fill		= kevent_sock_fill,
+	.show		= kevent_sock_show,
+};
