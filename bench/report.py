@@ -8,6 +8,7 @@ Turns what a bench run left in its directory into tables.
 reads   DIR/about.txt     with what it was measured
         DIR/console.log   what the workloads printed: which case is which
         DIR/windows.txt   what the plugin counted (see plugin/insn.c)
+        DIR/console-smp.log, DIR/windows-smp.txt   the same of two vCPUs
         DIR/System.map, DIR/workloads   names of functions
 writes  DIR/results.json, DIR/results.txt, DIR/profile-ROW-MODE.txt
 
@@ -30,12 +31,19 @@ LOCKED, SYSCALL, FENCE = 1, 2, 4
 DISTURBANCE = re.compile(r'^asm_(sysvec_apic_timer_interrupt|common_interrupt|'
                          r'exc_page_fault)$')
 
-# A figure: instructions per event of (workload, registered, active).
+# A figure: instructions per event of (workload, registered, active).  An event
+# of P4 is a request.
 P1 = ('eventfd', 1000, 1)
 P2_16 = ('eventfd', 1000, 16)
 P2_1000 = ('eventfd', 1000, 1000)
 P2_SAME = ('eventfd-same', 1000, 16)
 P3 = ('noread', 1000, 16)
+P4_1 = ('echo', 1, 1)
+P4_32 = ('echo', 32, 32)
+P4_256 = ('echo', 256, 256)
+P5 = ('pingpong', 1, 1)
+P5_SLEEP = ('pingpong-sleep', 1, 1)
+P8 = ('timers', 1000, 1000)
 
 # The limits: row, what, place, mode, peer, at most so many times the peer.
 RATIOS = [
@@ -46,6 +54,17 @@ RATIOS = [
     ('P2b', 'level, always the same 16', P2_SAME, 'kevent-level', 'epoll-lt', 0.97),
     ('P2b', 'level, 1000 active of 1000', P2_1000, 'kevent-level', 'epoll-lt', 0.97),
     ('P3', 'edge, 16 active, never read', P3, 'kevent-edge', 'epoll-et', 0.90),
+    ('P4', 'TCP echo, 1 connection', P4_1, 'kevent-edge', 'epoll-et', 1.00),
+    ('P4', 'TCP echo, 32', P4_32, 'kevent-edge', 'epoll-et', 0.99),
+    ('P4', 'TCP echo, 256', P4_256, 'kevent-edge', 'epoll-et', 0.99),
+    ('P4', 'TCP echo, 1, type POLL', P4_1, 'kevent-poll-edge', 'epoll-et', 1.00),
+    ('P4', 'TCP echo, 32, type POLL', P4_32, 'kevent-poll-edge', 'epoll-et', 0.99),
+    ('P4', 'TCP echo, 256, type POLL', P4_256, 'kevent-poll-edge', 'epoll-et', 0.99),
+    ('P5', 'edge, sleeping consumer', P5, 'kevent-edge', 'epoll-et', 0.97),
+    ('P5', 'edge, both sleep', P5_SLEEP, 'kevent-edge', 'epoll-et', 0.97),
+    ('P5', 'level, sleeping consumer', P5, 'kevent-level', 'epoll-lt', 0.97),
+    ('P5', 'level, both sleep', P5_SLEEP, 'kevent-level', 'epoll-lt', 0.97),
+    ('P8', '1000 timers, with counts', P8, 'kevent-dispatch', 'epoll-lt', 0.50),
 ]
 
 # Locked operations per event: row, what, place, mode, peer, at most.
@@ -62,8 +81,24 @@ FLAT = [
     ('P2b', 'eventfd', 16, 'kevent-level', 1.01),
 ]
 
+# Of a consumer that spins on a vCPU of its own, system calls and IPIs per event:
+# row, what, workload, mode.  At most none; what does not even come once in
+# a hundred events is not the event's.
+SPINS = [
+    ('P6', 'POLL of an eventfd', 'spin-eventfd', 'kevent-edge'),
+    ('P6', 'SOCKET, UNIX stream', 'spin-socket', 'kevent-edge'),
+    ('P6', 'USER, triggered at will', 'spin-user', 'kevent-edge'),
+    ('P6', 'TIMER, periodic', 'spin-timer', 'kevent-edge'),
+]
+SPIN_LIMIT = 0.01
+CONSUMER = 1        # the vCPU
+
+# That IPIs are counted at all: one for each event, if the consumer sleeps.
+SLEEPING = ('spin-eventfd', 'epoll-et-sleep')
+
 PROFILES = {P1: 'P1', P2_16: 'P2-16', P2_1000: 'P2-1000',
-            P2_SAME: 'P2-same', P3: 'P3'}
+            P2_SAME: 'P2-same', P3: 'P3', P4_1: 'P4-1', P4_32: 'P4-32',
+            P4_256: 'P4-256', P5: 'P5', P5_SLEEP: 'P5-sleep', P8: 'P8'}
 
 
 class Symbols:
@@ -101,7 +136,7 @@ class Symbols:
 class Window:
     def __init__(self, fields):
         (self.case, self.id, self.insns, self.locked, self.syscalls,
-         self.fences) = map(int, fields)
+         self.fences, *self.syscalls_of) = map(int, fields)
         self.pcs = []
 
     def functions(self, symbols):
@@ -118,17 +153,39 @@ class Window:
         return result
 
 
+class Spin:
+    """A case with two vCPUs, where instructions mean nothing."""
+
+    def __init__(self, fields, windows, ipis, _):
+        self.workload = fields['workload']
+        self.mode = fields['mode']
+        self.events = (int(fields['rounds']) * int(fields['active']) *
+                       len(windows))
+        calls = sum(w.syscalls_of[CONSUMER] for w in windows)
+        self.syscalls = calls / self.events
+        self.ipis = ipis / self.events
+
+    def place(self):
+        return self.workload
+
+    def as_dict(self):
+        return {
+            'workload': self.workload, 'mode': self.mode,
+            'events': self.events,
+            'consumer_syscalls_per_event': self.syscalls,
+            'ipis_per_event': self.ipis,
+        }
+
+
 class Case:
-    def __init__(self, fields, windows, symbols):
+    def __init__(self, fields, windows, _, symbols):
         self.workload = fields['workload']
         self.mode = fields['mode']
         self.registered = int(fields['registered'])
         self.active = int(fields['active'])
         self.rounds = int(fields['rounds'])
         self.events = self.rounds * self.active
-        if len(windows) != int(fields['windows']):
-            sys.exit(f'report: {len(windows)} windows counted for {fields}')
-        counts = [w.insns for w in windows]
+        counts = sorted(w.insns for w in windows)
         # the lower one of an even number: a window that really was
         middle = statistics.median_low(counts)
         self.window = next(w for w in windows if w.insns == middle)
@@ -136,6 +193,9 @@ class Case:
         self.least = min(counts) / self.events
         self.most = max(counts) / self.events
         self.spread_all = (self.most - self.least) / self.insns
+        # the middle half
+        rest = len(counts) // 4
+        self.spread_middle = (counts[-1 - rest] - counts[rest]) / middle
         quiet = [w.insns for w in windows
                  if not any(calls and DISTURBANCE.match(name)
                             for (_, name), (_, calls, _)
@@ -145,7 +205,7 @@ class Case:
         # of windows without a tick, if the median is surely one of them
         self.spread = ((max(quiet) - min(quiet)) / middle
                        if self.disturbed * 2 < self.windows
-                       else self.spread_all)
+                       else self.spread_middle)
         # an mfence is what else may be used where a locked operation is
         self.locked = (self.window.locked + self.window.fences) / self.events
         self.entries = self.window.syscalls / self.rounds
@@ -200,9 +260,9 @@ def check(windows):
     return right == set(expected)
 
 
-def read_console(path, windows, symbols):
+def read_console(path, windows, symbols, kind=Case):
     """The kernel, cases, what could not be done, and whether all went well."""
-    kernel, cases, skipped, good, ended = 'unknown', {}, [], True, False
+    kernel, pools, skipped, good, ended = 'unknown', {}, [], True, False
     described = None
     with open(path, errors='replace') as f:
         for line in f:
@@ -222,8 +282,17 @@ def read_console(path, windows, symbols):
                     if not check(windows[int(number)]):
                         good = False
                 else:
-                    case = Case(described, windows[int(number)], symbols)
-                    cases[case.place(), case.mode] = case
+                    counted = windows[int(number)]
+                    if len(counted) != int(described['windows']):
+                        sys.exit(f'report: {len(counted)} windows counted for '
+                                 f'{described}')
+                    # what was run several times counts as one
+                    same = tuple(described[key] for key in
+                                 ('workload', 'mode', 'registered', 'active',
+                                  'rounds'))
+                    pool = pools.setdefault(same, [described, [], 0])
+                    pool[1] += counted
+                    pool[2] += int(described['ipis'])
             elif line.startswith('BENCH-KERNEL '):
                 kernel = line.removeprefix('BENCH-KERNEL ')
             elif line == 'BENCH-END':
@@ -232,6 +301,10 @@ def read_console(path, windows, symbols):
         print(f'report: the guest did not come to its end, see {path}',
               file=sys.stderr)
         good = False
+    cases = {}
+    for pool in pools.values():
+        case = kind(*pool, symbols)
+        cases[case.place(), case.mode] = case
     return kernel, cases, skipped, good
 
 
@@ -240,7 +313,7 @@ def verdict(value, limit, uncertain):
     return word + ('' if abs(value - limit) > uncertain else ', unproven')
 
 
-def make_rows(cases):
+def make_rows(cases, spins):
     rows = []
 
     def figures(place):
@@ -286,6 +359,17 @@ def make_rows(cases):
             ratio = max(c.insns for c in found.values()) / least
             entry.update(ratio=ratio, verdict=verdict(ratio, limit, 0))
         rows.append(entry)
+
+    for row, what, workload, mode in SPINS:
+        entry = {'row': row, 'what': what, 'unit': 'of two vCPUs/event',
+                 'mode': mode, 'at_most': 0,
+                 'figures': {m: {'syscalls': c.syscalls, 'ipis': c.ipis}
+                             for (p, m), c in spins.items() if p == workload}}
+        own = spins.get((workload, mode))
+        if own:
+            entry.update(verdict=verdict(max(own.syscalls, own.ipis),
+                                         SPIN_LIMIT, 0))
+        rows.append(entry)
     return rows
 
 
@@ -303,16 +387,19 @@ def print_table(out, heads, lines):
     print(file=out)
 
 
-def write_text(path, rows, cases, skipped, about):
+def write_text(path, rows, cases, spins, skipped, about):
     with open(path, 'w') as out:
         print(about, file=out)
         print('''
-Instructions per event, kernel and user, from write() until the event is
-consumed; the floor knows for free which descriptor is ready.  "room": the part
-of the way from the peer to the floor that kevent takes.  "entries": kernel
-entries per round, and "locked": locked operations per event, each kevent's and
-its peer's.  "spread": of the windows that no timer tick hit, the larger one of
-both; a verdict is unproven if the distance from the limit is not larger.
+Instructions per event, kernel and user, of the whole machine: from write()
+until the event is consumed (P1 to P3), from a client's request until it has the
+answer (P4), until a woken consumer has answered (P5), from arming a timer until
+its expiration is collected (P8).  The floor knows for free which descriptor is
+ready.  "room": the part of the way from the peer to the floor that kevent
+takes.  "entries": kernel entries per round, and "locked": locked operations per
+event, each kevent's and its peer's.  "spread": of the windows that no timer
+tick hit, the larger one of both; of the middle half of all if most are hit.  A
+verdict is unproven if the distance from the limit is not larger.
 ''', file=out)
         lines = []
         for r in rows:
@@ -360,6 +447,25 @@ both; a verdict is unproven if the distance from the limit is not larger.
                       r.get('verdict', 'not measured'), file=out)
         print(file=out)
 
+        lines = []
+        for r in rows:
+            if r['unit'] != 'of two vCPUs/event':
+                continue
+            for mode in [r['mode'], *sorted(m for m in r['figures']
+                                            if m != r['mode'])]:
+                f = r['figures'].get(mode, {})
+                own = mode == r['mode']
+                lines.append([r['row'], r['what'] if own else '', mode,
+                              number(f.get('syscalls'), '.4f'),
+                              number(f.get('ipis'), '.4f'),
+                              f"{r['at_most']} and {r['at_most']}" if own else '',
+                              r.get('verdict', 'not measured') if own else ''])
+        print('Two vCPUs, one of them with a consumer that spins: per event, its '
+              'system calls,\nand interrupts from either vCPU to the other.  '
+              f'Below {SPIN_LIMIT} is none.', file=out)
+        print_table(out, ['row', 'source', 'mode', 'syscalls', 'IPIs',
+                          'at most', 'verdict'], lines)
+
         lines = [[c.workload, c.mode, str(c.registered), str(c.active),
                   f'{c.insns:.2f}', f'{c.least:.2f}', f'{c.most:.2f}',
                   f'{c.spread:.3%}', f'{c.spread_all:.2%}',
@@ -374,7 +480,8 @@ both; a verdict is unproven if the distance from the limit is not larger.
                           'entries/round', 'locked/event'], lines)
         if skipped:
             print('This kernel cannot do:',
-                  ', '.join(sorted({mode for _, mode in skipped})), file=out)
+                  ', '.join(sorted({' '.join(case) for case in skipped})),
+                  file=out)
 
 
 def write_profile(path, case, floor, symbols):
@@ -416,18 +523,34 @@ def main():
     directory = sys.argv[1]
     in_dir = lambda name: os.path.join(directory, name)
     symbols = Symbols(directory)
-    kernel, cases, skipped, good = read_console(
-        in_dir('console.log'), read_windows(in_dir('windows.txt')), symbols)
-    rows = make_rows(cases)
+    kernel, cases, spins, skipped, good = 'unknown', {}, {}, [], True
+    for suffix, found, kind in (('', cases, Case), ('-smp', spins, Spin)):
+        console = in_dir(f'console{suffix}.log')
+        if not os.path.exists(console):
+            continue
+        kernel, new, missing, well = read_console(
+            console, read_windows(in_dir(f'windows{suffix}.txt')), symbols, kind)
+        found.update(new)
+        skipped += missing
+        good = good and well
+    sleeping = spins.get(SLEEPING)
+    if sleeping and not (0.5 < sleeping.syscalls < 2 and
+                         0.5 < sleeping.ipis < 2):
+        print(f'report: a consumer that sleeps makes {sleeping.syscalls:.3f} '
+              f'system calls per event and gets {sleeping.ipis:.3f} IPIs',
+              file=sys.stderr)
+        good = False
+    rows = make_rows(cases, spins)
     about = f'Linux {kernel}'
     with open(in_dir('about.txt')) as f:
         about += '\n' + f.read().strip()
     with open(in_dir('results.json'), 'w') as f:
         json.dump({'about': about, 'rows': rows,
-                   'cases': [c.as_dict() for c in cases.values()],
+                   'cases': [c.as_dict() for c in [*cases.values(),
+                                                   *spins.values()]],
                    'skipped': [list(s) for s in skipped]}, f, indent=1)
         f.write('\n')
-    write_text(in_dir('results.txt'), rows, cases, skipped, about)
+    write_text(in_dir('results.txt'), rows, cases, spins, skipped, about)
     for (place, mode), case in cases.items():
         if place in PROFILES and mode != 'floor':
             write_profile(in_dir(f'profile-{PROFILES[place]}-{mode}.txt'),

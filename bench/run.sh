@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh [CASES]: measures kevent against its peers on one kernel, in one boot.
+# run.sh [CASES]: measures kevent against its peers on one kernel.
 #
 # Nothing here looks at a clock: an emulated machine counts the instructions
 # between two marks (plugin/insn.c).  That needs
@@ -9,6 +9,8 @@
 #			emulator executes, and we would count, byte by byte
 #   noreplace-smp	else the kernel, finding one CPU, patches LOCK away
 #   nokaslr		addresses are those of System.map
+# Only where events go from one processor to another, what is counted is system
+# calls and IPIs: a second boot, with two vCPUs that run at a time.
 #
 # CASES: the list of cases, bench/cases if not given.
 # BZIMAGE, SYSTEM_MAP: the kernel, build/plain's if not set.
@@ -34,54 +36,72 @@ if ((${#missing[@]})); then die "missing packages: ${missing[*]}"; fi
 	die "no kernel ($(short "$bzimage"), $(short "$system_map")): make kernel, or set BZIMAGE and SYSTEM_MAP"
 [[ -f $cases ]] || die "no list of cases: $cases"
 
-mkdir -p "$dir/guest"
-rm -f "$dir"/{console.log,windows.txt,results.txt,results.json} "$dir"/profile-*.txt
+mkdir -p "$dir"
+rm -f "$dir"/{console,windows,cases,qemu}{,-smp}.{log,txt} "$dir"/results.{txt,json} "$dir"/profile-*.txt
 # A kernel that is built meanwhile shall not give its names to our addresses.
 cp "$bzimage" "$dir/bzImage"
 cp "$system_map" "$dir/System.map"
 
 step "bench: building the workloads and the counting plugin"
 # Static and at fixed addresses: its functions are found by nm.
-gcc -std=gnu11 -O2 -Wall -Wextra -static -no-pie -isystem "$TOP/include/uapi" \
-	-o "$dir/workloads" "$TOP/bench/workloads.c"
+gcc -std=gnu11 -O2 -Wall -Wextra -Wno-missing-field-initializers -static -no-pie -pthread \
+	-isystem "$TOP/include/uapi" -o "$dir/workloads" "$TOP"/bench/*.c
 gcc -std=gnu11 -O2 -Wall -Wextra -shared -fPIC -o "$dir/insn.so" "$TOP/bench/plugin/insn.c"
-
-cp "$dir/workloads" "$dir/guest/init"
-cp "$cases" "$dir/guest/cases"
-(cd "$dir/guest" && printf '%s\n' init cases | cpio --quiet -o -H newc -R 0:0) |
-	gzip -1 >"$dir/initramfs.gz"
 
 {
 	qemu-system-x86_64 --version | head -n 1
 	gcc --version | head -n 1
 } >"$dir/about.txt"
 
-total=$(grep -cvE '^[[:space:]]*(#|$)' "$cases")
-step "bench: $total cases, console in $(short "$dir/console.log")"
-# The emulator exits where the guest reboots, so an oops or the end end it.
-timeout --foreground "$time_limit" qemu-system-x86_64 \
-	-accel tcg -icount shift=0,sleep=off -smp 1 -cpu max,erms=off,fsrm=off -m 1024 \
-	-nodefaults -no-reboot -display none -serial "file:$dir/console.log" \
-	-kernel "$dir/bzImage" -initrd "$dir/initramfs.gz" \
-	-append 'console=ttyS0 quiet panic=-1 noreplace-smp nokaslr' \
-	-plugin "file=$dir/insn.so,out=$dir/windows.txt" \
-	</dev/null >"$dir/qemu.log" 2>&1 &
-emulator=$!
-trap 'kill $emulator 2>/dev/null || true' EXIT
-while kill -0 "$emulator" 2>/dev/null; do
-	progress "bench: $(grep -c '^BENCH-CASE' "$dir/console.log" 2>/dev/null || true) of $total cases"
-	sleep 0.5
-done
-progress_done
-status=0
-wait "$emulator" || status=$?
-trap - EXIT
-if [[ -s $dir/qemu.log ]]; then cat "$dir/qemu.log" >&2; fi
-case $status in
-0) ;;
-124) die "the guest did not end within $time_limit s, see $(short "$dir/console.log")" ;;
-*) die "the emulator failed with status $status, see $(short "$dir/qemu.log")" ;;
-esac
+# A consumer that spins needs a processor of its own.
+awk '/^[[:space:]]*(#|$)/ { next } { print > (dir "/cases" (/^spin-/ ? "-smp" : "") ".txt") }' \
+	dir="$dir" "$cases"
+
+emulator=''
+trap 'if [[ $emulator ]]; then kill "$emulator" 2>/dev/null || true; fi' EXIT
+
+# boot SUFFIX VCPUS ARGUMENT...: runs the cases in cases$SUFFIX.txt, if there are
+# any, on a machine with these arguments of QEMU
+boot()
+{
+	local suffix=$1 vcpus=$2 total status=0
+	local console=$dir/console$suffix.log qemu_log=$dir/qemu$suffix.log root=$dir/guest$suffix
+	shift 2
+	[[ -f $dir/cases$suffix.txt ]] || return 0
+	mkdir -p "$root"
+	cp "$dir/workloads" "$root/init"
+	cp "$dir/cases$suffix.txt" "$root/cases"
+	(cd "$root" && printf '%s\n' init cases | cpio --quiet -o -H newc -R 0:0) |
+		gzip -1 >"$dir/initramfs$suffix.gz"
+
+	total=$(wc -l <"$root/cases")
+	step "bench: $total cases on $vcpus vCPU, console in $(short "$console")"
+	# The emulator exits where the guest reboots, so an oops or the end end it.
+	timeout --foreground "$time_limit" qemu-system-x86_64 -smp "$vcpus" "$@" \
+		-cpu max,erms=off,fsrm=off -m 1024 \
+		-nodefaults -no-reboot -display none -serial "file:$console" \
+		-kernel "$dir/bzImage" -initrd "$dir/initramfs$suffix.gz" \
+		-append 'console=ttyS0 quiet panic=-1 noreplace-smp nokaslr' \
+		-plugin "file=$dir/insn.so,out=$dir/windows$suffix.txt" \
+		</dev/null >"$qemu_log" 2>&1 &
+	emulator=$!
+	while kill -0 "$emulator" 2>/dev/null; do
+		progress "bench: $(grep -c '^BENCH-CASE' "$console" 2>/dev/null || true) of $total cases"
+		sleep 0.5
+	done
+	progress_done
+	wait "$emulator" || status=$?
+	emulator=''
+	if [[ -s $qemu_log ]]; then cat "$qemu_log" >&2; fi
+	case $status in
+	0) ;;
+	124) die "the guest did not end within $time_limit s, see $(short "$console")" ;;
+	*) die "the emulator failed with status $status, see $(short "$qemu_log")" ;;
+	esac
+}
+
+boot '' 1 -accel tcg -icount shift=0,sleep=off
+boot -smp 2 -accel tcg,thread=multi
 
 step "bench: done, tables in $(short "$dir")/results.txt"
 python3 "$TOP/bench/report.py" "$dir"

@@ -18,79 +18,50 @@
  * What differs is only how the ready descriptors are learned.  The floor knows
  * them for free.
  *
- * Adding a workload or a mode means its functions and its lines in runs[].
+ * Here is what all share.  Adding a workload or a mode means its functions and
+ * its lines in one of the tables in eventfd.c, echo.c, pingpong.c, timers.c or
+ * spin.c.
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <poll.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <net/if.h>
+#include <pthread.h>
+#include <sched.h>
 #include <termios.h>
 #include <time.h>
-#include <unistd.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
-#include "../tools/lib/kevent/ukevent.h"
+#include "bench.h"
 #include "mark.h"
 
 #define EXIT_UNSUPPORTED	2
 
-#ifndef __always_inline
-#define __always_inline	inline __attribute__((always_inline))
-#endif
-
-/* the most that is collected at once; the same for every mode */
-#define BATCH			1024
-
-struct bench {
-	unsigned int		registered;
-	unsigned int		active;		/* per round */
-	unsigned int		rounds;		/* per window */
-	unsigned int		next;		/* first active of the next round */
-	bool			same;		/* that never changes */
-	unsigned int		collected;
-	int			*fd;
-
-	int			epoll;
-	struct epoll_event	*epoll_buf;
-
-	struct ukevent_queue	queue;
-	struct ukevent		*record_buf;
+static const struct run *const all_runs[] = {
+	eventfd_runs, echo_runs, pingpong_runs, timers_runs, spin_runs,
 };
 
-/* a workload in a mode */
-struct run {
-	const char *workload;
-	const char *mode;
-	void (*sources)(struct bench *b);	/* makes what is watched */
-	void (*queue)(struct bench *b);		/* makes the queue, registers */
-	void (*rounds)(struct bench *b);	/* runs b->rounds rounds */
-};
-
-static _Noreturn void die(const char *what)
+_Noreturn void die(const char *what)
 {
 	fprintf(stderr, "workloads: %s: %s\n", what, strerror(errno));
 	exit(1);
 }
 
-static _Noreturn void die_unless_missing(const char *what)
+_Noreturn void die_unless_missing(const char *what)
 {
-	if (errno == ENOSYS || errno == EPERM) {
+	if (errno == ENOSYS || errno == EPERM || errno == EOPNOTSUPP) {
 		printf("BENCH-SKIP %s: %s\n", what, strerror(errno));
 		exit(EXIT_UNSUPPORTED);
 	}
 	die(what);
 }
 
-static void *get_memory(size_t n, size_t size)
+void *get_memory(size_t n, size_t size)
 {
 	/* touched here, so that no page fault happens in a window */
 	void *p = malloc(n * size);
@@ -98,6 +69,18 @@ static void *get_memory(size_t n, size_t size)
 	if (!p)
 		die("malloc");
 	return memset(p, 0, n * size);
+}
+
+/*
+ * For this thread and those it makes: who wakes another one is not preempted by
+ * it, so that the scheduler has no say in how many switches a round has.
+ */
+void run_until_sleep(void)
+{
+	const struct sched_param param = { 0 };
+
+	if (sched_setscheduler(0, SCHED_BATCH, &param))
+		die("sched_setscheduler");
 }
 
 /* queues: make it, whatever it is, and register b->fd[] for reading */
@@ -121,229 +104,58 @@ static void epoll_queue(struct bench *b, uint32_t flags)
 	}
 }
 
-static void epoll_lt_queue(struct bench *b)
+void epoll_lt_queue(struct bench *b)
 {
 	epoll_queue(b, 0);
 }
 
-static void epoll_et_queue(struct bench *b)
+void epoll_et_queue(struct bench *b)
 {
 	epoll_queue(b, EPOLLET);
 }
 
-static void kevent_queue(struct bench *b, uint32_t flags)
+void kevent_check(int ret, const char *what)
+{
+	if (ret >= 0)
+		return;
+	errno = -ret;
+	if (ret == -EOPNOTSUPP)		/* that type */
+		die_unless_missing(what);
+	die(what);
+}
+
+/* empty as yet */
+void kevent_make(struct bench *b)
 {
 	struct kevent_params params = { .nr_expected = b->registered };
-	unsigned int i;
-	int ret;
+	int ret = ukevent_queue_init(&b->queue, &params);
 
-	ret = ukevent_queue_init(&b->queue, &params);
 	if (ret) {
 		errno = -ret;
 		die_unless_missing("kevent_create");
 	}
-	b->queue.has_level = !(flags & KEVENT_EDGE);
 	b->record_buf = get_memory(BATCH, sizeof(*b->record_buf));
-	for (i = 0; i < b->registered; i++) {
-		ret = ukevent_add_poll(&b->queue, b->fd[i], POLLIN, flags,
-				       b->fd[i]);
-		if (ret) {
-			errno = -ret;
-			die("kevent_ctl");
-		}
-	}
 }
 
-static void kevent_edge_queue(struct bench *b)
+static void kevent_queue(struct bench *b, uint32_t flags)
+{
+	unsigned int i;
+
+	kevent_make(b);
+	for (i = 0; i < b->registered; i++)
+		kevent_check(ukevent_add_poll(&b->queue, b->fd[i], POLLIN,
+					      flags, b->fd[i]), "kevent_ctl");
+}
+
+void kevent_edge_queue(struct bench *b)
 {
 	kevent_queue(b, KEVENT_EDGE);
 }
 
-static void kevent_level_queue(struct bench *b)
+void kevent_level_queue(struct bench *b)
 {
 	kevent_queue(b, 0);
 }
-
-/*
- * Workload eventfd: write 8 bytes to each active eventfd, collect, read each;
- * the next round takes the next descriptors.
- * Workload eventfd-same: every round takes the same ones.
- * Workload noread: as eventfd, but never read.
- */
-
-static void eventfd_sources(struct bench *b)
-{
-	unsigned int i;
-
-	b->fd = get_memory(b->registered, sizeof(*b->fd));
-	for (i = 0; i < b->registered; i++) {
-		b->fd[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		if (b->fd[i] < 0)
-			die("eventfd");
-	}
-}
-
-static void eventfd_same_sources(struct bench *b)
-{
-	eventfd_sources(b);
-	b->same = true;
-}
-
-static inline void produce(struct bench *b)
-{
-	const uint64_t one = 1;
-	unsigned int i, at = b->next;
-
-	for (i = 0; i < b->active; i++) {
-		if (write(b->fd[at], &one, sizeof(one)) != sizeof(one))
-			die("write");
-		if (++at == b->registered)
-			at = 0;
-	}
-}
-
-static inline void consume(int fd, bool do_read)
-{
-	uint64_t count;
-
-	if (do_read && read(fd, &count, sizeof(count)) != sizeof(count))
-		die("read");
-}
-
-/*
- * A level mode looks again at what it delivered last.  If just those are active
- * once more, epoll does in one look what are two in a server, which finds
- * nothing more to do before it is woken again.
- */
-static inline void advance(struct bench *b)
-{
-	if (b->same)
-		return;
-	b->next += b->active;
-	if (b->next >= b->registered)
-		b->next -= b->registered;
-}
-
-static __always_inline void floor_rounds(struct bench *b, bool do_read)
-{
-	unsigned int round, i, at;
-
-	for (round = 0; round < b->rounds; round++) {
-		produce(b);
-		for (i = 0, at = b->next; i < b->active; i++) {
-			consume(b->fd[at], do_read);
-			if (++at == b->registered)
-				at = 0;
-		}
-		b->collected += b->active;
-		advance(b);
-	}
-}
-
-static __always_inline void epoll_rounds(struct bench *b, bool do_read)
-{
-	unsigned int round, got;
-	int i, n;
-
-	for (round = 0; round < b->rounds; round++) {
-		produce(b);
-		for (got = 0; got < b->active; got += n) {
-			n = epoll_wait(b->epoll, b->epoll_buf, BATCH, -1);
-			if (n < 0)
-				die("epoll_wait");
-			for (i = 0; i < n; i++)
-				consume(b->epoll_buf[i].data.fd, do_read);
-		}
-		b->collected += got;
-		advance(b);
-	}
-}
-
-/*
- * Edge: the batch form of the library, which takes from the ring and enters
- * the kernel only when something is held back or nothing is there.
- */
-static __always_inline void kevent_edge_rounds(struct bench *b, bool do_read)
-{
-	unsigned int round, got;
-	int i, n;
-
-	for (round = 0; round < b->rounds; round++) {
-		produce(b);
-		for (got = 0; got < b->active; got += n) {
-			n = ukevent_dequeue_batch(&b->queue, b->record_buf,
-						  BATCH, UKEVENT_FOREVER);
-			if (n < 0) {
-				errno = -n;
-				die("ukevent_dequeue_batch");
-			}
-			for (i = 0; i < n; i++)
-				consume(b->record_buf[i].cookie, do_read);
-		}
-		b->collected += got;
-		advance(b);
-	}
-}
-
-/*
- * Level: go on until the ring is empty, as a loop does before it sleeps.  The
- * last call finds it so and enters the kernel for the re-check of what was
- * consumed in this round.
- */
-static __always_inline void kevent_level_rounds(struct bench *b, bool do_read)
-{
-	unsigned int round, got;
-	int i, n;
-
-	for (round = 0; round < b->rounds; round++) {
-		produce(b);
-		got = 0;
-		do {
-			n = ukevent_dequeue_batch(&b->queue, b->record_buf,
-						  BATCH, 0);
-			if (n < 0) {
-				errno = -n;
-				die("ukevent_dequeue_batch");
-			}
-			for (i = 0; i < n; i++)
-				consume(b->record_buf[i].cookie, do_read);
-			got += n;
-		} while (n);
-		b->collected += got;
-		advance(b);
-	}
-}
-
-/* not inlined, so that the profile shows them; the flag is a constant inside */
-#define EVENTFD_ROUNDS(mode, name, do_read)				\
-static void __attribute__((noinline)) mode##_##name(struct bench *b)	\
-{									\
-	mode##_rounds(b, do_read);					\
-}
-
-EVENTFD_ROUNDS(floor, eventfd, true)
-EVENTFD_ROUNDS(epoll, eventfd, true)
-EVENTFD_ROUNDS(kevent_edge, eventfd, true)
-EVENTFD_ROUNDS(kevent_level, eventfd, true)
-EVENTFD_ROUNDS(floor, noread, false)
-EVENTFD_ROUNDS(epoll, noread, false)
-EVENTFD_ROUNDS(kevent_edge, noread, false)
-
-static const struct run runs[] = {
-	{ "eventfd", "floor", eventfd_sources, NULL, floor_eventfd },
-	{ "eventfd", "epoll-lt", eventfd_sources, epoll_lt_queue, epoll_eventfd },
-	{ "eventfd", "epoll-et", eventfd_sources, epoll_et_queue, epoll_eventfd },
-	{ "eventfd", "kevent-edge", eventfd_sources, kevent_edge_queue, kevent_edge_eventfd },
-	{ "eventfd", "kevent-level", eventfd_sources, kevent_level_queue, kevent_level_eventfd },
-	{ "eventfd-same", "floor", eventfd_same_sources, NULL, floor_eventfd },
-	{ "eventfd-same", "epoll-lt", eventfd_same_sources, epoll_lt_queue, epoll_eventfd },
-	{ "eventfd-same", "epoll-et", eventfd_same_sources, epoll_et_queue, epoll_eventfd },
-	{ "eventfd-same", "kevent-edge", eventfd_same_sources, kevent_edge_queue, kevent_edge_eventfd },
-	{ "eventfd-same", "kevent-level", eventfd_same_sources, kevent_level_queue, kevent_level_eventfd },
-	{ "noread", "floor", eventfd_sources, NULL, floor_noread },
-	{ "noread", "epoll-et", eventfd_sources, epoll_et_queue, epoll_noread },
-	{ "noread", "kevent-edge", eventfd_sources, kevent_edge_queue, kevent_edge_noread },
-};
 
 static unsigned int number(const char *s)
 {
@@ -369,15 +181,78 @@ static void settle(void)
 	nanosleep(&t, NULL);
 }
 
-static void measure(const struct run *run, struct bench *b,
-		    unsigned int windows)
+/*
+ * Interrupts from one processor to another, so far: a line of each kind, with a
+ * number per processor, and words behind them.
+ */
+static unsigned long count_ipis(void)
 {
+	static const char *const kinds[] = { "RES:", "CAL:", "TLB:" };
+	static char line[1024];
+	unsigned long sum = 0, n;
+	char *word, *end;
+	size_t i;
+	FILE *f = fopen("/proc/interrupts", "re");
+
+	if (!f)
+		die("/proc/interrupts");
+	while (fgets(line, sizeof(line), f)) {
+		word = strtok(line, " \t\n");
+		for (i = 0; word && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+			if (strcmp(word, kinds[i]))
+				continue;
+			while ((word = strtok(NULL, " \t\n"))) {
+				n = strtoul(word, &end, 10);
+				if (*end)
+					break;
+				sum += n;
+			}
+			break;
+		}
+	}
+	fclose(f);
+	return sum;
+}
+
+struct second_thread {
+	const struct run	*run;
+	struct bench		*b;
+};
+
+static void *second_thread(void *arg)
+{
+	struct second_thread *second = arg;
+
+	second->run->beside(second->b);
+	return NULL;
+}
+
+/*
+ * Returns the number of IPIs from the first window to the last, if there are
+ * several processors.
+ */
+static unsigned long measure(const struct run *run, struct bench *b,
+			     unsigned int windows)
+{
+	static struct second_thread second;
+	unsigned long ipis = 0;
+	pthread_t thread;
+	cpu_set_t cpus;
 	unsigned int i;
 
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
+		die("sched_getaffinity");
 	if (run->sources)
 		run->sources(b);
 	if (run->queue)
 		run->queue(b);
+	if (run->beside) {
+		second.run = run;
+		second.b = b;
+		errno = pthread_create(&thread, NULL, second_thread, &second);
+		if (errno)
+			die("pthread_create");
+	}
 
 	/* fault in what there is to fault in, come to a steady state */
 	run->rounds(b);
@@ -385,18 +260,23 @@ static void measure(const struct run *run, struct bench *b,
 	settle();
 	run->rounds(b);
 	b->collected = 0;
+	if (CPU_COUNT(&cpus) > 1)
+		ipis = count_ipis();
 
 	for (i = 0; i < windows; i++) {
 		mark_begin(0);
 		run->rounds(b);
 		mark_end(0);
 	}
+	if (CPU_COUNT(&cpus) > 1)
+		ipis = count_ipis() - ipis;
 
 	if (b->collected != (uint64_t)windows * b->rounds * b->active) {
 		fprintf(stderr, "workloads: collected %u events of %lu\n",
 			b->collected, (uint64_t)windows * b->rounds * b->active);
 		exit(1);
 	}
+	return ipis;
 }
 
 /*
@@ -445,6 +325,7 @@ static int run_case(char **arg)
 	};
 	unsigned int windows = number(arg[5]);
 	const struct run *run;
+	unsigned long ipis;
 	size_t i;
 
 	b.rounds = number(arg[4]) / b.active;
@@ -455,18 +336,37 @@ static int run_case(char **arg)
 		return 1;
 	}
 
-	for (i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
-		run = &runs[i];
-		if (strcmp(run->workload, workload) || strcmp(run->mode, mode))
-			continue;
-		measure(run, &b, windows);
-		printf("BENCH workload=%s mode=%s registered=%u active=%u rounds=%u windows=%u\n",
-		       workload, mode, b.registered, b.active, b.rounds,
-		       windows);
-		return 0;
+	for (i = 0; i < sizeof(all_runs) / sizeof(all_runs[0]); i++) {
+		for (run = all_runs[i]; run->workload; run++) {
+			if (strcmp(run->workload, workload) ||
+			    strcmp(run->mode, mode))
+				continue;
+			ipis = measure(run, &b, windows);
+			printf("BENCH workload=%s mode=%s registered=%u active=%u rounds=%u windows=%u ipis=%lu\n",
+			       workload, mode, b.registered, b.active,
+			       b.rounds, windows, ipis);
+			/* second threads are not asked to end */
+			return 0;
+		}
 	}
 	fprintf(stderr, "workloads: no workload %s in mode %s\n", workload, mode);
 	return 1;
+}
+
+/* What the workloads expect of a machine that has only this program. */
+static void set_up_machine(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd;
+
+	if (mkdir("/proc", 0555) && errno != EEXIST)
+		die("/proc");
+	if (mount("proc", "/proc", "proc", 0, NULL))
+		die("mount");
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo))
+		die("lo");
+	close(fd);
 }
 
 /*
@@ -485,6 +385,7 @@ static void run_all(void)
 
 	if (!f || uname(&u))
 		die("/cases");
+	set_up_machine();
 	printf("BENCH-KERNEL %s %s\n", u.release, u.version);
 	while (fgets(line, sizeof(line), f)) {
 		arg[0] = "/init";

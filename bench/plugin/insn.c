@@ -15,10 +15,12 @@
  * the kernel does not choose those (erms=off,fsrm=off).
  *
  * With more than one vCPU increments may be lost unless the vCPUs share one
- * thread, as they do with -icount.
+ * thread, as they do with -icount.  What is exact then is the number of system
+ * calls, which is counted per vCPU as well, by a callback.
  *
  * Argument: out=FILE.  Output, text:
  *   W <case> <id> <instructions> <locked> <syscalls> <fences>
+ *     and on the same line <syscalls of vCPU 0> <of vCPU 1> ...
  *   <pc, hex> <count> <kind, as below, dec>
  *   ...
  */
@@ -64,6 +66,15 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct slot *hash[1 << HASH_BITS];
 static struct chunk *chunks;
+#define MAX_VCPUS	8
+
+/* system calls of a vCPU, written by its thread only */
+static struct {
+	uint64_t	count;
+	uint64_t	start;
+} __attribute__((aligned(64))) vcpus[MAX_VCPUS];
+static unsigned int nr_vcpus;
+
 static FILE *out;
 static unsigned long case_nr;
 static bool open_window;
@@ -140,6 +151,9 @@ static void window_begin(void)
 	for (c = chunks; c; c = c->next)
 		for (i = 0; i < c->used; i++)
 			c->slots[i].start = c->slots[i].count;
+	for (i = 0; i < nr_vcpus; i++)
+		vcpus[i].start = __atomic_load_n(&vcpus[i].count,
+						 __ATOMIC_RELAXED);
 	open_window = true;
 }
 
@@ -168,8 +182,13 @@ static void window_end(unsigned int id)
 				fences += n;
 		}
 	}
-	fprintf(out, "W %lu %u %lu %lu %lu %lu\n", case_nr, id, insns,
+	fprintf(out, "W %lu %u %lu %lu %lu %lu", case_nr, id, insns,
 		locked, syscalls, fences);
+	for (i = 0; i < nr_vcpus; i++)
+		fprintf(out, " %lu", __atomic_load_n(&vcpus[i].count,
+						     __ATOMIC_RELAXED) -
+			vcpus[i].start);
+	fputc('\n', out);
 	for (c = chunks; c; c = c->next) {
 		for (i = 0; i < c->used; i++) {
 			struct slot *s = &c->slots[i];
@@ -206,6 +225,13 @@ static void mark_executed(unsigned int vcpu, void *data)
 	pthread_mutex_unlock(&lock);
 }
 
+static void syscall_executed(unsigned int vcpu, void *data)
+{
+	(void)data;
+	__atomic_store_n(&vcpus[vcpu].count, vcpus[vcpu].count + 1,
+			 __ATOMIC_RELAXED);
+}
+
 static void block_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	size_t i, n = qemu_plugin_tb_n_insns(tb);
@@ -216,6 +242,7 @@ static void block_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		const uint8_t *b = qemu_plugin_insn_data(insn);
 		size_t len = qemu_plugin_insn_size(insn);
+		unsigned int kind;
 		uint32_t disp;
 
 		if (len == 7 && b[0] == 0x0f && b[1] == 0x1f && b[2] == 0x80) {
@@ -227,11 +254,28 @@ static void block_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 				continue;
 			}
 		}
+		kind = decode(b, len);
 		qemu_plugin_register_vcpu_insn_exec_inline(insn,
 			QEMU_PLUGIN_INLINE_ADD_U64,
-			&slot_get(qemu_plugin_insn_vaddr(insn),
-				  decode(b, len))->count, 1);
+			&slot_get(qemu_plugin_insn_vaddr(insn), kind)->count, 1);
+		if (kind & KIND_SYSCALL)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn,
+				syscall_executed, QEMU_PLUGIN_CB_NO_REGS, NULL);
 	}
+	pthread_mutex_unlock(&lock);
+}
+
+/* of all of them, before the machine runs */
+static void vcpu_made(qemu_plugin_id_t id, unsigned int vcpu)
+{
+	(void)id;
+	pthread_mutex_lock(&lock);
+	if (vcpu >= MAX_VCPUS) {
+		fprintf(stderr, "insn plugin: more than %d vCPUs\n", MAX_VCPUS);
+		abort();
+	}
+	if (vcpu >= nr_vcpus)
+		nr_vcpus = vcpu + 1;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -264,6 +308,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info,
 		fprintf(stderr, "insn plugin: out=FILE is missing\n");
 		return -1;
 	}
+	qemu_plugin_register_vcpu_init_cb(id, vcpu_made);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, block_translated);
 	qemu_plugin_register_atexit_cb(id, finish, NULL);
 	return 0;

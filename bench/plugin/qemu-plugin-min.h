@@ -42,6 +42,10 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
 					   const struct qemu_info *info,
 					   int argc, char **argv);
 
+/* a vCPU comes into being */
+void qemu_plugin_register_vcpu_init_cb(qemu_plugin_id_t id,
+		void (*cb)(qemu_plugin_id_t id, unsigned int vcpu));
+
 /* a block of guest code is being translated */
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
 		void (*cb)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb));

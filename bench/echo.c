@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * echo.c - P4: what an event costs where it belongs to a request
+ *
+ * Workload echo: TCP over the loopback.  A client sends 64 bytes on each active
+ * connection, then receives the answers; a server collects and echoes.  Client
+ * and server are a thread each on one CPU, and each runs until it has to sleep:
+ * the server finds everything ready once it is woken, and sleeps when it has
+ * answered, so that a round has two switches in every mode.
+ *
+ * The server of the floor sleeps in recv() on the first active connection.
+ */
+#define _GNU_SOURCE
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "bench.h"
+
+#define REQUEST		64
+#define ROOM		4096	/* of a server's buffer */
+
+static int *clients;	/* the other ends of b->fd[] */
+
+static void set_option(int fd, int level, int option, const void *value,
+		       socklen_t size)
+{
+	if (setsockopt(fd, level, option, value, size))
+		die("setsockopt");
+}
+
+static void connections(struct bench *b, int flags)
+{
+	/* its end leaves nothing to time out in somebody else's window */
+	const struct linger reset = { .l_onoff = 1 };
+	const int on = 1;
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t size = sizeof(address);
+	unsigned int i;
+	int listener;
+
+	run_until_sleep();
+	b->fd = get_memory(b->registered, sizeof(*b->fd));
+	clients = get_memory(b->registered, sizeof(*clients));
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (listener < 0 ||
+	    bind(listener, (struct sockaddr *)&address, sizeof(address)) ||
+	    listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&address, &size))
+		die("listener");
+	for (i = 0; i < b->registered; i++) {
+		clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (clients[i] < 0 ||
+		    connect(clients[i], (struct sockaddr *)&address, size))
+			die("connect");
+		b->fd[i] = accept4(listener, NULL, NULL, SOCK_CLOEXEC | flags);
+		if (b->fd[i] < 0)
+			die("accept4");
+		set_option(clients[i], SOL_SOCKET, SO_LINGER, &reset,
+			   sizeof(reset));
+		set_option(clients[i], IPPROTO_TCP, TCP_NODELAY, &on,
+			   sizeof(on));
+		set_option(b->fd[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	}
+	close(listener);
+}
+
+static void sources(struct bench *b)
+{
+	connections(b, SOCK_NONBLOCK);
+}
+
+static void floor_sources(struct bench *b)
+{
+	connections(b, 0);
+}
+
+/* a socket rather than anything that can be polled */
+static void socket_queue(struct bench *b)
+{
+	unsigned int i;
+
+	kevent_make(b);
+	for (i = 0; i < b->registered; i++)
+		kevent_check(ukevent_add_socket(&b->queue, b->fd[i],
+						KEVENT_SOCK_RECV, KEVENT_EDGE,
+						b->fd[i]), "kevent_ctl");
+}
+
+/* A short read says that there is no more, so nobody has to ask again. */
+static inline void serve(int fd)
+{
+	char buf[ROOM];
+	ssize_t n = recv(fd, buf, sizeof(buf), 0);
+
+	if (n != REQUEST)
+		die("server: recv");
+	if (send(fd, buf, n, MSG_NOSIGNAL) != n)
+		die("server: send");
+}
+
+static void floor_server(struct bench *b)
+{
+	unsigned int at = 0;
+
+	for (;;) {
+		serve(b->fd[at]);
+		if (++at == b->registered)
+			at = 0;
+	}
+}
+
+static void epoll_server(struct bench *b)
+{
+	int i, n;
+
+	for (;;) {
+		n = epoll_collect(b, -1);
+		for (i = 0; i < n; i++)
+			serve(b->epoll_buf[i].data.fd);
+	}
+}
+
+static void kevent_server(struct bench *b)
+{
+	int i, n;
+
+	for (;;) {
+		n = kevent_collect(b, UKEVENT_FOREVER);
+		for (i = 0; i < n; i++)
+			serve(b->record_buf[i].cookie);
+	}
+}
+
+static void client(struct bench *b)
+{
+	unsigned int round, i, at;
+	char buf[REQUEST] = "";
+
+	for (round = 0; round < b->rounds; round++) {
+		for (i = 0, at = b->next; i < b->active; i++) {
+			if (send(clients[at], buf, sizeof(buf), 0) != REQUEST)
+				die("client: send");
+			if (++at == b->registered)
+				at = 0;
+		}
+		for (i = 0, at = b->next; i < b->active; i++) {
+			if (recv(clients[at], buf, sizeof(buf), 0) != REQUEST)
+				die("client: recv");
+			if (++at == b->registered)
+				at = 0;
+		}
+		b->next = at;
+		b->collected += b->active;
+	}
+}
+
+const struct run echo_runs[] = {
+	{ "echo", "floor", floor_sources, NULL, client, floor_server },
+	{ "echo", "epoll-lt", sources, epoll_lt_queue, client, epoll_server },
+	{ "echo", "epoll-et", sources, epoll_et_queue, client, epoll_server },
+	{ "echo", "kevent-edge", sources, socket_queue, client, kevent_server },
+	{ "echo", "kevent-poll-edge", sources, kevent_edge_queue, client, kevent_server },
+	{ 0 },
+};
