@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# packages.sh GROUP...: installs what is missing of what the groups build and
-# bench need; whoever is not root is told the command.
+# packages.sh GROUP...: installs what is missing of what the groups build, test
+# and bench need; whoever is not root is told the command.
 . "$(dirname "$0")/lib.sh"
 
 missing=()
@@ -39,7 +39,7 @@ find_missing()
 			need qemu-system-x86 has qemu-system-x86_64
 			if [[ -z ${KSRC:-} ]]; then need linux-source-6.12 dpkg -L linux-source-6.12; fi
 			;;
-		bench)
+		bench | test)
 			need python3 has python3
 			;;
 		esac

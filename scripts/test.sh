@@ -10,6 +10,8 @@ for variant in "${variants[@]}"; do
 	[[ -f $TOP/configs/$variant.config && $variant != base ]] || die "no such variant: $variant (see configs/)"
 done
 
+"$TOP/scripts/packages.sh" test
+
 passed=0 failed=0 skipped=0
 # count FILE: adds what a judge wrote; without the file it did not get that far
 count()
@@ -19,6 +21,12 @@ count()
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
+selftests=$TOP/tools/testing/selftests/kevent
+if ! awk -f "$TOP/scripts/traps.awk" "$selftests"/*_test.c "$selftests/traps.rst"; then
+	echo "FAILED CHECK: traps.rst does not fit the tests, see above"
+	failed=$((failed + 1))
+fi
+
 for variant in "${variants[@]}"; do
 	rm -f "$LOGS/$variant/counts"
 	if "$TOP/scripts/build.sh" "$variant"; then
@@ -27,6 +35,11 @@ for variant in "${variants[@]}"; do
 		echo "FAILED BUILD ($variant): see above"
 	fi
 	count "$LOGS/$variant/counts"
+	if [[ ! ${TESTS:-} && -f $OUT/initramfs.gz ]]; then
+		rm -f "$LOGS/http-$variant/counts"
+		"$TOP/scripts/http-test.sh" "$variant" || true
+		count "$LOGS/http-$variant/counts"
+	fi
 done
 
 if [[ ${CHECK_HARNESS:-} && -f $OUT/initramfs.gz ]]; then

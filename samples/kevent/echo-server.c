@@ -24,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -117,10 +116,10 @@ static void conn_accept(void)
 		}
 		memset(c, 0, offsetof(struct conn, buf));
 		c->fd = fd;
-		ret = ukevent_add_poll(&queue, fd,
-				       EPOLLIN | EPOLLOUT | EPOLLRDHUP,
-				       KEVENT_EDGE | KEVENT_WANT_LAST,
-				       (uintptr_t)c);
+		ret = ukevent_add_socket(&queue, fd,
+					 KEVENT_SOCK_RECV | KEVENT_SOCK_SEND,
+					 KEVENT_EDGE | KEVENT_WANT_LAST,
+					 (uintptr_t)c);
 		if (ret < 0) {		/* never registered: no LAST either */
 			fprintf(stderr, "echo-server: register: %s\n",
 				strerror(-ret));
@@ -173,8 +172,8 @@ int main(int argc, char **argv)
 	ret = ukevent_queue_init(&queue, &params);
 	if (ret < 0)
 		die("kevent_create", -ret);
-	ret = ukevent_add_poll(&queue, listener, EPOLLIN, KEVENT_EDGE,
-			       COOKIE_LISTENER);
+	ret = ukevent_add_socket(&queue, listener, KEVENT_SOCK_ACCEPT,
+				 KEVENT_EDGE, COOKIE_LISTENER);
 	if (ret < 0)
 		die("register listener", -ret);
 

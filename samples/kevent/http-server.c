@@ -2,22 +2,30 @@
 /*
  * http-server - HTTP/1.1 for static files on kevent queues
  *
- * One queue, one listener (SO_REUSEPORT) and one set of connections per
- * thread; threads share nothing but the stop signal and the root directory.
+ * One queue and one set of connections per thread; threads share nothing but
+ * the listening socket and the root directory.
  *
  * What a server author may want to copy:
  *
+ * - All queues watch one listener, with KEVENT_EXCLUSIVE: a connection wakes one
+ *   thread that sleeps.  Each accepts few per turn, to share bursts.
  * - A socket is registered once, in edge mode and for both directions; never
  *   modified, never removed.  Sockets accepted together are registered in one
- *   call.
+ *   call, which publishes their first records: to leave that to the next wait
+ *   would save nothing, as with these in the ring it does not enter the kernel.
  * - A record only says which directions are worth trying.  They are tried
  *   until the socket says EAGAIN, but never longer than a fair turn: what is
  *   left is kept on a list of ready connections, and the queue is looked at
  *   without sleeping in between.
  * - close() ends the interest.  The connection is freed when the record with
  *   KEVENT_REC_LAST comes, as older ones may still lie in the ring.
- * - There is one time limit, so a list in the order of deadlines is enough of
- *   a timer: the wait times out when the first one is due.
+ * - Time limits need not be exact and are nearly always put off: one timer per
+ *   thread ticks each second while there are connections, and these are on a
+ *   list in the order of deadlines, as one limit is for all.  A request costs
+ *   a move within that list; no clock is read and no sleep has a timeout.  A
+ *   timer per connection would cost its memory and a call to set it again.
+ * - A signal handler triggers a user event in each queue.  The first signal has
+ *   all requests finished, a second one ends them.
  *
  * Requests may be pipelined: all that was read is answered into one buffer,
  * which is sent before more is answered.  A client that does not read is thus
@@ -28,7 +36,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -38,8 +45,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/queue.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -56,19 +61,20 @@
 #define MAX_BODY	1048576		/* longest request body, skipped */
 #define FILE_CHUNK	131072		/* most of a file sent at once */
 #define ROUNDS		4		/* of read and write in one turn */
-#define BATCH		64		/* records, connections taken at once */
+#define BATCH		64		/* records taken at once */
+#define ACCEPTS		8		/* connections taken at once */
 #define PROGRESS	16384		/* bytes that earn a new deadline */
-#define NSEC		1000000000ULL
-#define ACCEPT_PAUSE	(NSEC / 10)	/* when accept() is out of resources */
+#define TICK		1000000000ULL	/* ns, the unit of time limits */
 
-/* Cookies that are not connections. */
-#define COOKIE_LISTENER	0
-#define COOKIE_STOP	1
+/* The timer and the user event in each queue; cookies are for sockets. */
+#define NUMBER_TICK	0
+#define NUMBER_STOP	0
+#define COOKIE_LISTENER	0		/* others are connections */
 
 struct conn {
 	TAILQ_ENTRY(conn)	ready;
 	TAILQ_ENTRY(conn)	timed;
-	__u64			deadline;
+	__u64			deadline;	/* in ticks */
 	__u64			moved;		/* bytes since it was set */
 	int			fd;		/* -1: closed, wait for LAST */
 	int			file;		/* body being sent */
@@ -83,6 +89,7 @@ struct conn {
 	bool			eof;		/* ... and was read */
 	bool			closing;	/* answer no more requests */
 	bool			lingering;	/* all sent, wait for the client */
+	bool			served;		/* had an answer */
 	char			in[IN_SIZE];
 	char			out[OUT_SIZE];
 };
@@ -92,11 +99,13 @@ TAILQ_HEAD(conn_list, conn);
 struct worker {
 	struct ukevent_queue	queue;
 	pthread_t		thread;
-	int			listener;
-	bool			stop;
+	bool			stopping;	/* finish what was begun */
+	bool			accept;		/* the listener is worth trying */
+	bool			accept_later;	/* accept() is out of resources */
+	bool			ticking;	/* a tick is to come */
+	__u64			ticks;
+	__u64			accepted, answered;
 	unsigned int		nr_conns;	/* until freed */
-	__u64			now;
-	__u64			accept_at;	/* UKEVENT_FOREVER: not needed */
 	struct conn_list	ready;
 	struct conn_list	timed;		/* all open ones, by deadline */
 	time_t			date_of;
@@ -111,21 +120,15 @@ struct request {
 };
 
 static int root_fd;
-static int stop_fd;
-static __u64 time_limit = 15 * NSEC;
+static int listener;
+static int time_limit = 15;
+static int nr_workers = 1;
+static struct worker *workers;
 
 static void die(const char *what, int err)
 {
 	fprintf(stderr, "http-server: %s: %s\n", what, strerror(err));
 	exit(1);
-}
-
-static __u64 clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NSEC + ts.tv_nsec;
 }
 
 /*
@@ -375,12 +378,14 @@ static void put_head(struct worker *w, struct conn *c,
 		connection = "Connection: keep-alive\r\n";
 	c->out_end += snprintf(c->out + c->out_end, HEAD_ROOM,
 			       "HTTP/1.1 %d %s\r\n"
+			       "Server: http-server (worker %d of %d)\r\n"
 			       "Date: %s\r\n"
 			       "Content-Type: %s\r\n"
 			       "Content-Length: %llu\r\n"
 			       "%s%s\r\n",
-			       status, reason(status), w->date, type,
-			       length, connection, more);
+			       status, reason(status),
+			       (int)(w - workers) + 1, nr_workers, w->date,
+			       type, length, connection, more);
 }
 
 static void answer_error(struct worker *w, struct conn *c,
@@ -545,10 +550,16 @@ static void answer_target(struct worker *w, struct conn *c,
  * Connections.
  */
 
-/* A new deadline: the latest of all, as the limit is the same for all. */
+/*
+ * A new deadline: the latest of all, as the limit is the same for all.  The
+ * running tick does not count.  Nobody may put off the end of a server that
+ * stops.
+ */
 static void conn_set_deadline(struct worker *w, struct conn *c)
 {
-	c->deadline = w->now + time_limit;
+	if (w->stopping)
+		return;
+	c->deadline = w->ticks + time_limit + 1;
 	c->moved = 0;
 	TAILQ_REMOVE(&w->timed, c, timed);
 	TAILQ_INSERT_TAIL(&w->timed, c, timed);
@@ -586,7 +597,7 @@ static struct conn *conn_new(struct worker *w, int fd)
 	memset(c, 0, offsetof(struct conn, in));
 	c->fd = fd;
 	c->file = -1;
-	c->deadline = w->now + time_limit;
+	c->deadline = w->ticks + time_limit + 1;
 	TAILQ_INSERT_TAIL(&w->timed, c, timed);
 	w->nr_conns++;
 	return c;
@@ -601,6 +612,8 @@ static void conn_close(struct worker *w, struct conn *c)
 		close(c->file);
 	close(c->fd);
 	c->fd = -1;
+	if (w->accept_later)
+		w->accept = true;	/* there is a descriptor now */
 }
 
 static void conn_free(struct worker *w, struct conn *c)
@@ -655,14 +668,16 @@ static void conn_answer_one(struct worker *w, struct conn *c, size_t len)
 		status = parse_head(c->in + c->in_pos, len, &rq);
 	else			/* buffer full, and not even one line in it */
 		status = c->scanned ? 431 : 414;
-	if (status) {
+	if (status || w->stopping)
 		rq.keep_alive = false;
+	if (status)
 		answer_error(w, c, &rq, status, "");
-	} else {
+	else
 		answer_target(w, c, &rq);
-	}
 	if (!rq.keep_alive)
 		c->closing = true;
+	c->served = true;
+	w->answered++;
 	c->in_pos += len;
 	c->scanned = 0;
 	c->skip = rq.length;
@@ -733,6 +748,12 @@ static int conn_write(struct worker *w, struct conn *c)
 	return 1;
 }
 
+/* Between two requests, all answers sent. */
+static bool conn_is_idle(const struct conn *c)
+{
+	return c->served && !c->closing && !c->skip && c->in_pos == c->in_end;
+}
+
 /* One fair turn. */
 static void conn_run(struct worker *w, struct conn *c)
 {
@@ -753,7 +774,7 @@ static void conn_run(struct worker *w, struct conn *c)
 		/* Nothing moves any more until the next record. */
 		if (c->out_end || c->file >= 0)
 			return;
-		if (c->eof) {
+		if (c->eof || (w->stopping && conn_is_idle(c))) {
 			conn_close(w, c);
 		} else if (c->closing && !c->lingering) {
 			/*
@@ -773,21 +794,42 @@ static void conn_run(struct worker *w, struct conn *c)
  * A worker's turn.
  */
 
+/* There will be one tick, in a second. */
+static void worker_start_tick(struct worker *w)
+{
+	if (!w->ticking)
+		w->ticking = !ukevent_op(&w->queue, KEVENT_OP_ENABLE,
+					 KEVENT_TYPE_TIMER, NUMBER_TICK);
+}
+
+static void worker_tick(struct worker *w)
+{
+	struct conn *c;
+
+	w->ticks++;
+	w->ticking = false;
+	while ((c = TAILQ_FIRST(&w->timed)) && c->deadline <= w->ticks)
+		conn_close(w, c);
+	w->accept |= w->accept_later;
+	if (c)
+		worker_start_tick(w);
+}
+
 static void worker_accept(struct worker *w)
 {
-	struct kevent_change change[BATCH];
+	struct kevent_change change[ACCEPTS];
 	struct conn *c;
 	int fd, i, n = 0, done;
 
-	for (i = 0; i < BATCH; i++) {
-		fd = accept4(w->listener, NULL, NULL,
+	for (i = 0; i < ACCEPTS; i++) {
+		fd = accept4(listener, NULL, NULL,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
 			if (errno == EINTR || errno == ECONNABORTED)
 				continue;
 			/* No descriptors, no memory: the backlog can wait. */
-			w->accept_at = errno == EAGAIN ? UKEVENT_FOREVER :
-							 w->now + ACCEPT_PAUSE;
+			w->accept = false;
+			w->accept_later = errno != EAGAIN;
 			break;
 		}
 		c = conn_new(w, fd);
@@ -797,15 +839,19 @@ static void worker_accept(struct worker *w)
 		}
 		change[n++] = (struct kevent_change) {
 			.op = KEVENT_OP_ADD,
-			.type = KEVENT_TYPE_POLL,
+			.type = KEVENT_TYPE_SOCKET,
 			.flags = KEVENT_EDGE | KEVENT_WANT_LAST,
-			.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP,
+			.events = KEVENT_SOCK_RECV | KEVENT_SOCK_SEND |
+				  KEVENT_SOCK_RDHUP,
 			.ident = fd,
 			.cookie = (uintptr_t)c,
 		};
 	}
+	if (n || w->accept_later)
+		worker_start_tick(w);
 	if (!n)
 		return;
+	w->accepted += n;
 	done = sys_kevent_ctl(w->queue.fd, change, n, sizeof(change[0]), 0);
 	for (i = 0; i < n; i++) {
 		if (i < done && !change[i].result)
@@ -817,55 +863,65 @@ static void worker_accept(struct worker *w)
 	}
 }
 
+/* Also serve those who had no answer yet, in the listener's backlog or here. */
+static void worker_stop(struct worker *w, bool at_once)
+{
+	struct conn *c;
+
+	do
+		worker_accept(w);
+	while (w->accept);
+	w->accept_later = false;
+	shutdown(listener, SHUT_RD);	/* for all workers */
+	w->stopping = true;
+	while (at_once && (c = TAILQ_FIRST(&w->timed)))
+		conn_close(w, c);
+	TAILQ_FOREACH(c, &w->timed, timed) {
+		c->readable = true;
+		conn_ready(w, c);
+	}
+}
+
 static void worker_record(struct worker *w, const struct ukevent *ev)
 {
 	struct conn *c = (struct conn *)(uintptr_t)ev->cookie;
 
-	if (ev->cookie == COOKIE_LISTENER) {
-		w->accept_at = 0;
-	} else if (ev->cookie == COOKIE_STOP) {
-		w->stop = true;
+	if (ev->type == KEVENT_TYPE_TIMER) {
+		worker_tick(w);
+	} else if (ev->type == KEVENT_TYPE_USER) {
+		worker_stop(w, w->stopping || ev->data[1] > 1);
+	} else if (ev->cookie == COOKIE_LISTENER) {
+		w->accept = !w->stopping;
 	} else if (ev->flags & KEVENT_REC_LAST) {
 		conn_free(w, c);
 	} else if (c->fd >= 0) {
-		if (ev->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		if (ev->events & (KEVENT_SOCK_RDHUP | KEVENT_SOCK_HUP |
+				  KEVENT_SOCK_ERROR))
 			c->hangup = true;
-		if (ev->events & EPOLLIN || c->hangup)
+		if (ev->events & KEVENT_SOCK_RECV || c->hangup)
 			c->readable = true;
-		if (ev->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+		if (ev->events & (KEVENT_SOCK_SEND | KEVENT_SOCK_HUP |
+				  KEVENT_SOCK_ERROR))
 			c->writable = true;
 		conn_ready(w, c);
 	}
 }
 
-static __u64 worker_timeout(const struct worker *w)
-{
-	__u64 until = w->accept_at;
-	struct conn *c = TAILQ_FIRST(&w->timed);
-
-	if (!TAILQ_EMPTY(&w->ready))
-		return 0;
-	if (c && c->deadline < until)
-		until = c->deadline;
-	if (until == UKEVENT_FOREVER)
-		return until;
-	return until > w->now ? until - w->now : 0;
-}
-
 static void worker_turn(struct worker *w)
 {
+	bool busy = w->accept || !TAILQ_EMPTY(&w->ready);
 	struct ukevent ev[BATCH];
 	struct conn *c, *last;
 	int i, n;
 
-	n = ukevent_dequeue_batch(&w->queue, ev, BATCH, worker_timeout(w));
+	n = ukevent_dequeue_batch(&w->queue, ev, BATCH,
+				  busy ? 0 : UKEVENT_FOREVER);
 	if (n < 0 && n != -EINTR)
 		die("kevent_wait", -n);
-	w->now = clock_ns();
 	for (i = 0; i < n; i++)
 		worker_record(w, &ev[i]);
 
-	if (w->accept_at <= w->now)
+	if (w->accept)
 		worker_accept(w);
 
 	last = TAILQ_LAST(&w->ready, conn_list);
@@ -873,39 +929,14 @@ static void worker_turn(struct worker *w)
 		c = TAILQ_FIRST(&w->ready);
 		conn_run(w, c);
 	}
-
-	for (;;) {
-		c = TAILQ_FIRST(&w->timed);
-		if (!c || c->deadline > w->now)
-			break;
-		conn_close(w, c);
-	}
 }
 
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
-	struct ukevent ev[BATCH];
-	struct conn *c;
-	int i, n;
 
-	while (!w->stop)
+	while (!w->stopping || w->nr_conns)
 		worker_turn(w);
-
-	while ((c = TAILQ_FIRST(&w->timed)))
-		conn_close(w, c);
-	close(w->listener);
-	while (w->nr_conns) {
-		n = ukevent_dequeue_batch(&w->queue, ev, BATCH, NSEC);
-		if (n <= 0 && n != -EINTR)
-			break;
-		for (i = 0; i < n; i++)
-			worker_record(w, &ev[i]);
-	}
-	if (w->nr_conns)
-		fprintf(stderr, "http-server: %u connections without LAST\n",
-			w->nr_conns);
-	ukevent_queue_exit(&w->queue);
 	return NULL;
 }
 
@@ -913,57 +944,71 @@ static void *worker_main(void *arg)
  * Setting up.
  */
 
-static int listen_on(const char *addr, int port)
+static void listen_on(const char *addr, int port)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET };
-	int fd, one = 1;
+	int one = 1;
 
 	sin.sin_port = htons(port);
 	if (inet_pton(AF_INET, addr, &sin.sin_addr) != 1)
 		die(addr, EINVAL);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			  0);
+	if (listener < 0)
 		die("socket", errno);
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) ||
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)))
+	if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)))
 		die("setsockopt", errno);
-	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)))
+	if (bind(listener, (struct sockaddr *)&sin, sizeof(sin)))
 		die("bind", errno);
-	if (listen(fd, SOMAXCONN))
+	if (listen(listener, SOMAXCONN))
 		die("listen", errno);
-	return fd;
 }
 
-static void worker_init(struct worker *w, const char *addr, int port)
+static void worker_init(struct worker *w)
 {
 	struct kevent_params params = { .nr_expected = 1024 };
 	int ret;
 
-	w->accept_at = UKEVENT_FOREVER;
-	w->now = clock_ns();
 	TAILQ_INIT(&w->ready);
 	TAILQ_INIT(&w->timed);
-	w->listener = listen_on(addr, port);
 	ret = ukevent_queue_init(&w->queue, &params);
 	if (ret < 0)
 		die("kevent_create", -ret);
-	ret = ukevent_add_poll(&w->queue, w->listener, EPOLLIN, KEVENT_EDGE,
-			       COOKIE_LISTENER);
+	ret = ukevent_add_socket(&w->queue, listener, KEVENT_SOCK_ACCEPT,
+				 KEVENT_EDGE | KEVENT_EXCLUSIVE,
+				 COOKIE_LISTENER);
+	/* Dispatch: each ENABLE gives one tick. */
 	if (!ret)
-		ret = ukevent_add_poll(&w->queue, stop_fd, EPOLLIN,
-				       KEVENT_EDGE, COOKIE_STOP);
+		ret = ukevent_set_timer(&w->queue, KEVENT_OP_ADD, NUMBER_TICK,
+					TICK, 0, CLOCK_MONOTONIC,
+					KEVENT_DISPATCH | KEVENT_START_DISABLED,
+					0);
+	if (!ret)
+		ret = ukevent_add(&w->queue, KEVENT_TYPE_USER, NUMBER_STOP,
+				  KEVENT_USER_TRIGGERED, 0, 0);
 	if (ret < 0)
 		die("kevent_ctl", -ret);
 }
 
-static long number(const char *name, const char *s, long max)
+/* In whatever thread it runs: a trigger is no more than a system call. */
+static void on_signal(int sig)
+{
+	int i, saved = errno;
+
+	(void)sig;
+	for (i = 0; i < nr_workers; i++)
+		ukevent_trigger(&workers[i].queue, NUMBER_STOP, 0);
+	errno = saved;
+}
+
+static long number(int option, long max)
 {
 	char *end;
-	long n = strtol(s, &end, 10);
+	long n = strtol(optarg, &end, 10);
 
 	if (*end || n < 1 || n > max) {
-		fprintf(stderr, "http-server: --%s must be 1 to %ld\n", name,
+		fprintf(stderr, "http-server: -%c must be 1 to %ld\n", option,
 			max);
 		exit(2);
 	}
@@ -972,24 +1017,14 @@ static long number(const char *name, const char *s, long max)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "port", required_argument, NULL, 'p' },
-		{ "address", required_argument, NULL, 'a' },
-		{ "root", required_argument, NULL, 'r' },
-		{ "threads", required_argument, NULL, 't' },
-		{ "timeout", required_argument, NULL, 'T' },
-		{ NULL, 0, NULL, 0 },
-	};
 	const char *addr = "0.0.0.0", *root = ".";
-	int port = 8080, threads = 1;
-	struct worker *workers;
-	int opt, i, err, sig;
-	sigset_t signals;
+	int port = 8080, opt, i, err;
+	struct worker *w;
 
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((opt = getopt(argc, argv, "p:a:r:t:T:")) != -1) {
 		switch (opt) {
 		case 'p':
-			port = number("port", optarg, 65535);
+			port = number(opt, 65535);
 			break;
 		case 'a':
 			addr = optarg;
@@ -998,10 +1033,10 @@ int main(int argc, char **argv)
 			root = optarg;
 			break;
 		case 't':
-			threads = number("threads", optarg, 1024);
+			nr_workers = number(opt, 1024);
 			break;
 		case 'T':
-			time_limit = number("timeout", optarg, 86400) * NSEC;
+			time_limit = number(opt, 86400);
 			break;
 		default:
 			optind = argc + 1;
@@ -1009,41 +1044,37 @@ int main(int argc, char **argv)
 	}
 	if (optind != argc) {
 		fprintf(stderr,
-			"usage: http-server [--port N] [--address IPV4] [--root DIR] [--threads N] [--timeout SECONDS]\n");
+			"usage: http-server [-p PORT] [-a ADDRESS] [-r ROOT] [-t THREADS] [-T TIMEOUT]\n");
 		return 2;
 	}
 
 	/* sendfile() has no MSG_NOSIGNAL. */
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-
 	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
 		die(root, errno);
-	stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	workers = calloc(threads, sizeof(*workers));
-	if (stop_fd < 0 || !workers)
+	listen_on(addr, port);
+	workers = calloc(nr_workers, sizeof(*workers));
+	if (!workers)
 		die("start", errno);
-	for (i = 0; i < threads; i++)
-		worker_init(&workers[i], addr, port);
-	for (i = 0; i < threads; i++) {
+	for (i = 0; i < nr_workers; i++)
+		worker_init(&workers[i]);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	for (i = 0; i < nr_workers; i++) {
 		err = pthread_create(&workers[i].thread, NULL, worker_main,
 				     &workers[i]);
 		if (err)
 			die("pthread_create", err);
 	}
 	printf("http-server: %s on port %d, %d thread%s\n", root, port,
-	       threads, threads > 1 ? "s" : "");
+	       nr_workers, nr_workers > 1 ? "s" : "");
 	fflush(stdout);
 
-	sigwait(&signals, &sig);
-	if (eventfd_write(stop_fd, 1))	/* nobody reads it: all will see it */
-		die("stop", errno);
-	for (i = 0; i < threads; i++)
-		pthread_join(workers[i].thread, NULL);
-	free(workers);
+	for (w = workers; w < workers + nr_workers; w++) {
+		pthread_join(w->thread, NULL);
+		printf("http-server: worker %d: %llu answers on %llu connections\n",
+		       (int)(w - workers) + 1, w->answered, w->accepted);
+	}
 	return 0;
 }

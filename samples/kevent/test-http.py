@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 """
-test-http.py [--timeout S] [--many N] HOST PORT
+test-http.py [--timeout S] [--many N] [--stop COMMAND] [--only TEST]... HOST PORT
 
 Test http-server with well and badly behaved clients.  The server must serve
 the site that the Makefile puts together; --timeout is the time limit it was
-started with.  Prints TAP; exit status 1 if a test failed.
+started with.  --stop is a shell command that sends it SIGTERM, for the last
+test.  Prints TAP; exit status 1 if a test failed.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import resource
 import select
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -117,6 +119,14 @@ def refused(status, data):
         assert got[1].get("connection") == "close", "no Connection: close"
         c.sock.shutdown(socket.SHUT_WR)
         assert c.at_end(), "not closed"
+
+
+def worker(fields):
+    """The number of the worker that answered, and how many there are."""
+    match = re.fullmatch(r"http-server \(worker (\d+) of (\d+)\)",
+                         fields["server"])
+    assert match, fields["server"]
+    return int(match.group(1)), int(match.group(2))
 
 
 def alive():
@@ -380,7 +390,7 @@ def answers_do_not_depend_on_segments():
                 while True:
                     c.fill()
             except Closed:
-                return re.sub(rb"\r\nDate: [^\r]*", b"", c.buf)
+                return re.sub(rb"\r\n(Date|Server): [^\r]*", b"", c.buf)
 
     for seed in range(60):
         rnd = random.Random(seed)
@@ -595,6 +605,38 @@ def parallel_downloads():
 
 
 @test
+def workers_share_the_listener():
+    """In bursts of connections all get their answers, and each worker some."""
+    share = {}
+    for burst in range(50):
+        clients = [Client() for _ in range(32)]
+        served = {}
+        try:
+            for i, c in enumerate(clients):
+                c.send(request("/hello.txt") + request("/big.txt"))
+            for i, c in enumerate(clients):
+                _, fields, body = c.answer()
+                assert body == site("hello.txt"), (burst, i)
+                served[c], workers = worker(fields)
+                share[served[c]] = share.get(served[c], 0) + 1
+            for i, c in enumerate(clients):
+                assert c.answer()[2] == BIG, (burst, i)
+                c.send(request())
+            for i, c in enumerate(clients):
+                status, fields, _ = c.answer()
+                assert status == 200, (burst, i)
+                assert worker(fields)[0] == served[c], "another worker"
+        finally:
+            for c in clients:
+                c.sock.close()
+        if burst >= 4 and len(share) == workers:
+            break
+    print("# connections per worker:", ", ".join(
+        "%d: %d" % part for part in sorted(share.items())))
+    assert sorted(share) == list(range(1, workers + 1)), "some never served"
+
+
+@test
 def greedy_client_starves_nobody():
     stop = threading.Event()
 
@@ -627,6 +669,7 @@ def greedy_client_starves_nobody():
 def slow_clients_are_closed():
     """Clients that do not get on are closed; all at once, others served."""
     limit = args.timeout
+    time.sleep(2.5)                     # no connections, no ticks
     idle = Client()
     kept = Client()
     kept.send(request())
@@ -641,10 +684,13 @@ def slow_clients_are_closed():
     loris = Client()
     dripping = loris.send
     text = iter("GET / HTTP/1.1\r\n" + "A: b\r\n" * 100000)
+    active = Client()                   # never idle, so it lives on
     start = time.monotonic()
     open_ones = {"idle": idle, "kept": kept, "body": body, "loris": loris}
     ended = {}
     while open_ones and time.monotonic() - start < 2 * limit + PATIENCE:
+        active.send(request())
+        assert active.answer()[0] == 200
         try:
             dripping(next(text))
         except OSError:
@@ -664,7 +710,10 @@ def slow_clients_are_closed():
     assert min(ended.values()) > limit - 2
     assert max(ended.values()) < limit + 10
 
-    time.sleep(2)
+    for _ in range(10):
+        time.sleep(0.2)
+        active.send(request())
+        assert active.answer()[0] == 200
     got = 0
     try:
         while True:
@@ -675,9 +724,63 @@ def slow_clients_are_closed():
     except ConnectionError:
         pass
     assert got < 100 * len(BIG), "the stuck client was waited for"
-    for c in (idle, kept, body, loris, lingering, stuck):
+    for c in (idle, kept, body, loris, lingering, stuck, active):
         c.sock.close()
     alive()
+
+
+@test
+def stops_gracefully():
+    """What was begun is finished, the idle are closed, nobody is accepted."""
+    idle = [Client() for _ in range(20)]
+    for c in idle:
+        c.send(request())
+        assert c.answer()[0] == 200
+    fresh, half, silent = Client(), Client(), Client()
+    half.send("GET /hello.txt HTTP/1.1\r\nHo")
+    body = Client()
+    body.send(request("/", "POST", fields="Content-Length: 3\r\n") + "a")
+    assert body.answer()[0] == 405
+    download = Client(rcvbuf=4096)
+    download.send(request("/big.txt"))
+    queued = Client(rcvbuf=4096)
+    queued.send(request("/big.txt") * 40)
+    time.sleep(1)               # all of this has arrived, and cannot go out
+    subprocess.run(args.stop, shell=True, check=True)
+
+    start = time.monotonic()
+    for c in idle:
+        assert c.at_end()
+    print("# idle ones closed after %.1f s" % (time.monotonic() - start))
+    try:
+        get("/hello.txt")
+        assert False, "answered a new connection"
+    except (Closed, ConnectionError):
+        pass
+    fresh.send(request())
+    half.send("st: a\r\n\r\n")
+    body.send("bc" + request())
+    for c in (fresh, half, body):
+        status, fields, text = c.answer()
+        assert status == 200 and text == site("hello.txt")
+        assert fields["connection"] == "close"
+        assert c.at_end()
+        c.sock.close()
+    assert download.answer()[2] == BIG
+    answers = 0
+    try:
+        while True:             # as many as it had begun, none in part
+            assert queued.answer()[2] == BIG
+            answers += 1
+    except Closed:
+        assert not queued.buf, "a part of an answer"
+    print("# %d of 40 queued requests were answered" % answers)
+    assert answers
+    silent.sock.settimeout(args.timeout + PATIENCE)
+    assert silent.at_end()
+    print("# a silent one was closed after %.1f s" % (time.monotonic() - start))
+    for c in idle + [silent, download, queued]:
+        c.sock.close()
 
 
 def main():
@@ -685,6 +788,8 @@ def main():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     chosen = [t for t in tests if not args.only or t.__name__ in args.only]
+    if not args.stop:
+        chosen = [t for t in chosen if t is not stops_gracefully]
     print("TAP version 13\n1..%d" % len(chosen))
     for number, func in enumerate(chosen, 1):
         name = func.__name__.replace("_", " ")
@@ -707,6 +812,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--timeout", type=float, default=15)
     parser.add_argument("--many", type=int, default=200)
+    parser.add_argument("--stop", help="command that sends SIGTERM")
     parser.add_argument("--only", action="append", help="names of tests")
     parser.add_argument("host")
     parser.add_argument("port", type=int)
