@@ -135,16 +135,28 @@ Call Trace:
 oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0
 a_test[1]: segfault at 0 ip 0000000000401000 sp 00007ffc00000000 error 4 in a_test[401000+1000]
 END
-splats "of two data races the one that names kevent" 1 <<'END'
+splats "of data races those with an access of kevent's" 2 <<'END'
 ==================================================================
 BUG: KCSAN: data-race in tcp_poll / tcp_recvmsg
 read to 0x1 of 4 bytes by task 1 on cpu 0:
 CPU: 0 UID: 0 PID: 1 Comm: kevent_test Not tainted
 ==================================================================
 ==================================================================
+BUG: KCSAN: data-race in eventfd_poll / eventfd_write
+read to 0x1 of 4 bytes by task 1 on cpu 0:
+ eventfd_poll+0x1/0x2
+ kevent_poll_query+0x1/0x2
+==================================================================
+==================================================================
 BUG: KCSAN: data-race in ep_poll / f
-write to 0x1 of 4 bytes by task 1 on cpu 0:
- kevent_publish+0x1/0x2
+[    1.5] write to 0x1 of 4 bytes by task 1 on cpu 0:
+[    1.5]  kevent_publish+0x1/0x2
+==================================================================
+==================================================================
+BUG: KCSAN: data-race in rb_erase / f
+write (marked) to 0x1 of 4 bytes by interrupt on cpu 0:
+ rb_erase+0x1/0x2
+ kevent_end+0x1/0x2
 ==================================================================
 END
 
