@@ -101,10 +101,10 @@ static bool kevent_sock_connected(int state)
 }
 
 /* Room to send, where that can be told without asking. */
-static bool kevent_sock_writable(const struct sock *sk)
+static bool kevent_sock_writable(const struct sock *sk, u8 shutdown)
 {
 	if (kevent_sock_is_tcp(sk))
-		return sk_stream_is_writeable(sk);
+		return shutdown & SEND_SHUTDOWN || sk_stream_is_writeable(sk);
 	/* as unix_writable(); the peer of a datagram socket has a say as well */
 	return sk->sk_type != SOCK_DGRAM &&
 	       refcount_read(&sk->sk_wmem_alloc) << 2 <= READ_ONCE(sk->sk_sndbuf);
@@ -125,8 +125,9 @@ static u32 kevent_sock_state_events(const struct sock *sk, int state, u8 shutdow
 		bits |= KEVENT_SOCK_HUP;
 	if (changed && connected)
 		bits |= KEVENT_SOCK_CONNECT;
-	if (changed && (shutdown & SEND_SHUTDOWN ||
-			(connected && kevent_sock_writable(sk))))
+	/* tcp_poll() has it for closed sockets as well. */
+	if (changed && (connected || (state == TCP_CLOSE && kevent_sock_is_tcp(sk))) &&
+	    kevent_sock_writable(sk, shutdown))
 		bits |= KEVENT_SOCK_SEND;
 	return bits;
 }
