@@ -1317,9 +1317,8 @@ TEST_F(untold, others_hear)
 	EXPECT_EQ(2, in_ring(&side[0].q));
 	EXPECT_EQ(1, take_all(&side[1].q, NULL));
 	EXPECT_EQ(0, shared_take(&self->s));
-	/* he was woken, or is by now */
-	ASSERT_EQ(0, ukevent_trigger(&side[0].q, FOREIGN, 2));
-	EXPECT_LE(2, waiter_result(&self->second));
+	/* or this has shown nothing */
+	EXPECT_EQ(2, waiter_result(&self->second));
 }
 
 /* ---- what is refused ---- */
@@ -1566,7 +1565,7 @@ TEST_F_TIMEOUT(killed, when_it_is_chosen, 120)
 	struct child *c = &self->c[0];
 	struct side side = {};
 
-	for (i = 0; i < loops && !race_done(start, 1500); i++) {
+	for (i = 0; i < loops && !race_done(start, 1000); i++) {
 		ASSERT_EQ(0, queue_init(&side.q, 8));
 		/* in both orders */
 		if (i % 2)
@@ -1782,7 +1781,7 @@ TEST_F_TIMEOUT(storm, each_served_once, 300)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, serve,
 					    &server[i]));
 	}
-	for (nr = 0; nr < loops && !race_done(begin, 1500); nr++) {
+	for (nr = 0; nr < loops && !race_done(begin, 1000); nr++) {
 		n = nr % variant->window;
 		if (client[n] >= 0)
 			close(client[n]);
@@ -1942,7 +1941,7 @@ TEST_F_TIMEOUT(leaving, against, 120)
 
 	l.start_fd = eventfd(0, EFD_CLOEXEC);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, leave_main, &l));
-	for (i = 1; i <= loops && !race_done(start, 1000); i++) {
+	for (i = 1; i <= loops && !race_done(start, 800); i++) {
 		ASSERT_EQ(0, shared_open(&self->s, variant->kind));
 		ASSERT_EQ(0, sides_init(side, 2));
 		ASSERT_EQ(0, shared_change(&self->s, side[0].q.fd,

@@ -5,8 +5,6 @@
  * wake-up; but for the differences that have a name here.
  */
 #include "socket_test.h"
-#undef TEST_LONG_MS
-#define TEST_LONG_MS 1000
 
 /* ---- sockets of each kind ---- */
 
@@ -690,7 +688,7 @@ static void settle(const struct stage *s)
 /* By ADD, and by a query once that record was consumed. */
 TEST_F_TIMEOUT(state, at_add, 120)
 {
-	__u32 asked, want, told, again, all = ALL_EVENTS | variant->also;
+	__u32 asked, want, told, again, same, all = ALL_EVENTS | variant->also;
 	struct ukevent_queue *q = &self->q;
 	const struct situation *sit;
 	struct ukevent ev;
@@ -709,7 +707,10 @@ TEST_F_TIMEOUT(state, at_add, 120)
 			EXPECT_SOCK(&ev, i, 0, ~0U, 0);
 			told |= ev.events;
 		}
-		EXPECT_EQ(want, told) TH_LOG("%s", situation_name(sit));
+		/* what TCP has sent may be acknowledged at any time */
+		same = ~(want ^ to_be_told(&self->s, all, NULL));
+		EXPECT_EQ(want & same, told & same)
+			TH_LOG("%s", situation_name(sit));
 
 		/* that it is connected is told once */
 		asked = all & ~(told & SK_CONNECT);
@@ -717,7 +718,8 @@ TEST_F_TIMEOUT(state, at_add, 120)
 		flush_ring(q);
 		for (again = 0; ukevent_take(q, &ev, 1);)
 			again |= ev.events;
-		EXPECT_EQ(want, again)
+		same = ~(want ^ to_be_told(&self->s, asked, NULL));
+		EXPECT_EQ(want & same, again & same)
 			TH_LOG("%s, query", situation_name(sit));
 		EXPECT_EQ(0, remove_sock(q->fd, self->s.own.fd));
 		stage_close(&self->s);
@@ -750,10 +752,8 @@ TEST_F_TIMEOUT(state, by_wake, 120)
 		before = to_be_told(&self->s, all, &may);
 		ASSERT_EQ(0, add_sock(q->fd, self->s.own.fd, all, KEVENT_EDGE,
 				      i, NULL));
-		EXPECT_EQ(before, collect_now(q, &sum))
-			TH_LOG("%s, before", situation_name(sit));
-		asked = all & ~(sum.events & SK_CONNECT);
-		before &= ~SK_CONNECT;
+		before |= collect_now(q, &sum);
+		asked = all & ~(before & SK_CONNECT);
 
 		ASSERT_EQ(0, do_step(&self->s, sit->steps[last]))
 			TH_LOG("%s", situation_name(sit));
@@ -771,6 +771,7 @@ TEST_F_TIMEOUT(state, by_wake, 120)
 		told |= told_by_now(q, true, new & ~told, ms);
 		EXPECT_EQ(new, told & new)
 			TH_LOG("%s", situation_name(sit));
+		to_be_told(&self->s, asked, &may);
 		EXPECT_EQ(0U, told & ~may)
 			TH_LOG("%s, made up", situation_name(sit));
 		EXPECT_EQ(0, remove_sock(q->fd, self->s.own.fd));

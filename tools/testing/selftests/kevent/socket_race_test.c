@@ -6,7 +6,7 @@
  */
 #include "socket_test.h"
 
-#define RACE_MS	600	/* for each race */
+#define RACE_MS	800	/* for each race */
 
 /* ---- pairs ---- */
 
