@@ -55,12 +55,6 @@ FIXTURE_TEARDOWN(conn)
 	ukevent_queue_exit(&self->q);
 }
 
-static void close_peer(struct source *s)
-{
-	close(s->peer);
-	s->peer = -1;
-}
-
 /* Closed with something unread, the peer resets the connection. */
 static int reset_peer(struct source *s)
 {

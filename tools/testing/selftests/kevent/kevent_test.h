@@ -130,6 +130,58 @@ static inline int read_text(const char *path, char *buf, size_t size)
 	return len;
 }
 
+/* Is there something like a kernel address? */
+static inline bool has_address(const char *p)
+{
+	/* 64 bits with the upper ones set: nothing else here is like that */
+	for (p = strstr(p, "ffff"); p; p = strstr(p + 1, "ffff"))
+		if (strspn(p, "0123456789abcdef") >= 16)
+			return true;
+	return false;
+}
+
+/* Binds the caller, and the threads it starts, to the processor it runs on. */
+static inline int stay_here(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+/* Waits for a child: its exit status, -EFAULT if it was killed. */
+static inline int child_status(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -ECHILD;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -EFAULT;
+}
+
+/* Sends a descriptor with one byte over a UNIX socket. */
+static inline int send_fd(int sock, int fd)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} u = {};
+	char c = 0;
+	struct iovec iov = { &c, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = u.buf, .msg_controllen = sizeof(u.buf),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
+}
+
 /* ---- memory that faults ---- */
 
 static inline size_t page_size(void)
@@ -311,6 +363,12 @@ static inline int op_id(int kfd, unsigned int op, __u64 id, __u32 flags)
 
 	c.id = id;
 	return do_change(kfd, &c);
+}
+
+/* REMOVE after a record: a one-shot has ended with it, the others are there. */
+static inline int removed(__u32 mode)
+{
+	return mode & KEVENT_ONESHOT ? -ENOENT : 0;
 }
 
 /* ---- sources ---- */
@@ -561,6 +619,12 @@ static inline void source_close(struct source *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
+	s->peer = -1;
+}
+
+static inline void close_peer(struct source *s)
+{
+	close(s->peer);
 	s->peer = -1;
 }
 

@@ -475,12 +475,6 @@ FIXTURE_VARIANT(hangup)
 	__u32 events;
 };
 
-static void close_peer(struct source *s)
-{
-	close(s->peer);
-	s->peer = -1;
-}
-
 static void shut_peer(struct source *s)
 {
 	shutdown(s->peer, SHUT_WR);

@@ -4,7 +4,7 @@
  * and epoll sets that watch each other; fork, exec, SCM_RIGHTS; fdinfo.
  */
 #include "kevent_test.h"
-#include <linux/io_uring.h>
+#include "uring.h"
 #include <sys/select.h>
 
 FIXTURE(pollable)
@@ -167,67 +167,12 @@ TEST_F(pollable, epoll_sleeps)
 	close(ep);
 }
 
-/* ---- io_uring, by hand: one poll request at a time ---- */
-
-struct uring {
-	int fd;
-	struct io_uring_params p;
-	char *sq, *cq;
-	struct io_uring_sqe *sqes;
-};
-
-static int uring_init(struct uring *u)
-{
-	memset(u, 0, sizeof(*u));
-	u->fd = syscall(__NR_io_uring_setup, 4, &u->p);
-	if (u->fd < 0)
-		return -errno;
-	u->sq = mmap(NULL, u->p.sq_off.array + u->p.sq_entries * 4,
-		     PROT_READ | PROT_WRITE, MAP_SHARED, u->fd,
-		     IORING_OFF_SQ_RING);
-	u->cq = mmap(NULL, u->p.cq_off.cqes + u->p.cq_entries *
-		     sizeof(struct io_uring_cqe), PROT_READ | PROT_WRITE,
-		     MAP_SHARED, u->fd, IORING_OFF_CQ_RING);
-	u->sqes = mmap(NULL, u->p.sq_entries * sizeof(struct io_uring_sqe),
-		       PROT_READ | PROT_WRITE, MAP_SHARED, u->fd,
-		       IORING_OFF_SQES);
-	return u->sq == MAP_FAILED || u->cq == MAP_FAILED ||
-	       (void *)u->sqes == MAP_FAILED ? -ENOMEM : 0;
-}
-
-static int uring_poll(struct uring *u, int fd)
-{
-	__u32 *tail = (__u32 *)(u->sq + u->p.sq_off.tail);
-	__u32 mask = u->p.sq_entries - 1;
-	__u32 *array = (__u32 *)(u->sq + u->p.sq_off.array);
-	struct io_uring_sqe *sqe = &u->sqes[*tail & mask];
-
-	memset(sqe, 0, sizeof(*sqe));
-	sqe->opcode = IORING_OP_POLL_ADD;
-	sqe->fd = fd;
-	sqe->poll32_events = POLLIN;
-	array[*tail & mask] = *tail & mask;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	return syscall(__NR_io_uring_enter, u->fd, 1, 0, 0, NULL, 0);
-}
-
-/* Result of the next completion. */
-static int uring_result(struct uring *u)
-{
-	__u32 *head = (__u32 *)(u->cq + u->p.cq_off.head);
-	struct io_uring_cqe *cqes = (void *)(u->cq + u->p.cq_off.cqes);
-	int ret;
-
-	syscall(__NR_io_uring_enter, u->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL,
-		0);
-	ret = cqes[*head & (u->p.cq_entries - 1)].res;
-	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
-	return ret;
-}
+/* ---- io_uring ---- */
 
 TEST_F(pollable, io_uring_sleeps)
 {
 	struct uring u;
+	__u32 flags;
 	int i, ret;
 
 	ret = uring_init(&u);
@@ -235,8 +180,8 @@ TEST_F(pollable, io_uring_sleeps)
 		SKIP(return, "io_uring_setup: %s", strerror(-ret));
 	ASSERT_EQ(0, add_fd(self->q.fd, self->fd, EV_IN, KEVENT_EDGE, 1, NULL));
 	for (i = 0; i < 20; i++) {
-		ASSERT_EQ(1, uring_poll(&u, self->q.fd));
-		WOKEN(self->fd, uring_result(&u));
+		ASSERT_EQ(1, uring_poll(&u, self->q.fd, 0));
+		WOKEN(self->fd, uring_next(&u, &flags));
 		EXPECT_TAKE(&self->q, 1, EV_IN, 0);
 	}
 	close(u.fd);

@@ -12,16 +12,6 @@
 #define LAST		KEVENT_REC_LAST
 #define RACE_SECONDS	4
 
-/* Binds the caller, and the threads it starts, to the processor it runs on. */
-static int stay_here(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
-}
-
 /* Binds two threads to two processors; -ENODEV if there is but one. */
 static int keep_apart(pthread_t one, pthread_t two)
 {

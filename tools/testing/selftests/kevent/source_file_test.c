@@ -5,76 +5,10 @@
  * fdinfo.
  */
 #include "source_test.h"
-#include <linux/io_uring.h>
+#include "uring.h"
 #include <sys/select.h>
 
 /* ---- the queue's descriptor in other calls that wait ---- */
-
-/* io_uring by hand: one poll request at a time */
-struct uring {
-	int fd;
-	struct io_uring_params p;
-	char *sq, *cq;
-	struct io_uring_sqe *sqes;
-};
-
-static int uring_init(struct uring *u)
-{
-	int prot = PROT_READ | PROT_WRITE;
-
-	memset(u, 0, sizeof(*u));
-	u->fd = syscall(__NR_io_uring_setup, 4, &u->p);
-	if (u->fd < 0)
-		return -errno;
-	u->sq = mmap(NULL, u->p.sq_off.array + u->p.sq_entries * 4, prot,
-		     MAP_SHARED, u->fd, IORING_OFF_SQ_RING);
-	u->cq = mmap(NULL, u->p.cq_off.cqes + u->p.cq_entries *
-		     sizeof(struct io_uring_cqe), prot, MAP_SHARED, u->fd,
-		     IORING_OFF_CQ_RING);
-	u->sqes = mmap(NULL, u->p.sq_entries * sizeof(struct io_uring_sqe),
-		       prot, MAP_SHARED, u->fd, IORING_OFF_SQES);
-	return u->sq == MAP_FAILED || u->cq == MAP_FAILED ||
-	       (void *)u->sqes == MAP_FAILED ? -ENOMEM : 0;
-}
-
-static int uring_poll(struct uring *u, int fd, __u32 len)
-{
-	__u32 *tail = (__u32 *)(u->sq + u->p.sq_off.tail);
-	__u32 *array = (__u32 *)(u->sq + u->p.sq_off.array);
-	__u32 i = *tail & (u->p.sq_entries - 1);
-
-	memset(&u->sqes[i], 0, sizeof(u->sqes[i]));
-	u->sqes[i].opcode = IORING_OP_POLL_ADD;
-	u->sqes[i].fd = fd;
-	u->sqes[i].len = len;
-	u->sqes[i].poll32_events = POLLIN;
-	array[i] = i;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	return syscall(__NR_io_uring_enter, u->fd, 1, 0, 0, NULL, 0);
-}
-
-/* Waits for the next completion: its result and flags. */
-static int uring_next(struct uring *u, __u32 *flags)
-{
-	struct io_uring_cqe *cqe = (void *)(u->cq + u->p.cq_off.cqes);
-	__u32 *head = (__u32 *)(u->cq + u->p.cq_off.head);
-	int res;
-
-	syscall(__NR_io_uring_enter, u->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL,
-		0);
-	cqe += *head & (u->p.cq_entries - 1);
-	res = cqe->res;
-	*flags = cqe->flags;
-	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
-	return res;
-}
-
-static int uring_empty(struct uring *u)
-{
-	return __atomic_load_n((__u32 *)(u->cq + u->p.cq_off.tail),
-			       __ATOMIC_ACQUIRE) ==
-	       *(__u32 *)(u->cq + u->p.cq_off.head);
-}
 
 enum sleep_in { IN_POLL, IN_SELECT, IN_EPOLL, IN_EPOLL_EDGE, IN_URING };
 
@@ -369,15 +303,6 @@ FIXTURE_TEARDOWN(shared)
 	ukevent_queue_exit(&self->q);
 }
 
-static int child_status(pid_t pid)
-{
-	int status;
-
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -ECHILD;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -EFAULT;
-}
-
 /* What a child adds and triggers is the queue's, and outlives the child. */
 TEST_F(shared, fork_changes)
 {
@@ -619,27 +544,6 @@ TEST_F(shared, dup)
 	EXPECT_LE(1, ring_reaches(q, 1));
 }
 
-static int send_fd(int sock, int fd)
-{
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} u = {};
-	char c = 0;
-	struct iovec iov = { &c, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = u.buf, .msg_controllen = sizeof(u.buf),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
-}
-
 static int recv_fd(int sock)
 {
 	union {
@@ -852,15 +756,6 @@ static long long own_part(const struct info_line *l, const char *name)
 	const char *p = strstr(l->rest, name);
 
 	return p ? strtoll(p + strlen(name), NULL, 10) : -1;
-}
-
-static bool has_address(const char *p)
-{
-	/* 64 bits with the upper ones set: nothing else here is like that */
-	for (p = strstr(p, "ffff"); p; p = strstr(p + 1, "ffff"))
-		if (strspn(p, "0123456789abcdef") >= 16)
-			return true;
-	return false;
 }
 
 FIXTURE(fdinfo)

@@ -260,12 +260,6 @@ FIXTURE_TEARDOWN(clock)
 	ukevent_queue_exit(&self->q);
 }
 
-/* A one-shot has ended with its record, the others are there. */
-static int removed(__u32 mode)
-{
-	return mode & KEVENT_ONESHOT ? -ENOENT : 0;
-}
-
 TEST_F(clock, one_expiry)
 {
 	struct ukevent_queue *q = &self->q;

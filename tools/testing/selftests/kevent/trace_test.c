@@ -96,15 +96,6 @@ FIXTURE_TEARDOWN(trace)
 	rmdir(self->root);
 }
 
-/* Is there something like a kernel address? */
-static bool has_address(const char *p)
-{
-	for (p = strstr(p, "ffff"); p; p = strstr(p + 1, "ffff"))
-		if (strspn(p, "0123456789abcdef") >= 16)
-			return true;
-	return false;
-}
-
 /* A line of the trace: 1 if it is one of ours, 0 if not, -1 if it is odd. */
 static int parse_hop(const char *line, struct hop *h)
 {

@@ -9,25 +9,6 @@
 #define MAX_INTERESTS	"/proc/sys/user/max_kevent_interests"
 #define RACE_SECONDS	4
 
-static int child_status(pid_t pid)
-{
-	int status;
-
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -ECHILD;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -EFAULT;
-}
-
-/* Binds the caller, and the threads it starts, to one processor. */
-static int stay_here(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
-}
-
 /*
  * T1: queues that know nothing of each other are each told of one event.
  *

@@ -78,12 +78,6 @@ static int op_user_id(struct ukevent_queue *q, unsigned int op, __u64 id,
 	return do_change(q->fd, &c);
 }
 
-/* A one-shot has ended with its record, the others are there. */
-static int removed(__u32 mode)
-{
-	return mode & KEVENT_ONESHOT ? -ENOENT : 0;
-}
-
 FIXTURE(user)
 {
 	struct ukevent_queue q;
@@ -1150,25 +1144,6 @@ TEST_F(user, from_child)
 	EXPECT_EQ(1, wait_ms(q, 1, TEST_LONG_MS));
 	EXPECT_USER(q, 1, 0, 66, 1);
 	EXPECT_EQ(0, exit_status(pid));
-}
-
-static int send_fd(int sock, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = {};
-	struct iovec iov = { "x", 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
 }
 
 static int receive_fd(int sock)
