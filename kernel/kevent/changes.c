@@ -6,8 +6,8 @@
  * may happen at the same time: triggers, queries, the reaper, the close hook.
  */
 
-#include <linux/bitops.h>
 #include <linux/file.h>
+#include <linux/path.h>
 
 #include "kevent.h"
 #include "trace.h"
@@ -23,9 +23,10 @@ static const u32 kevent_op_flags[] = {
 };
 
 /* Everything that can be told from the entry alone. */
-static int kevent_check_change(const struct kevent_change *change)
+static int kevent_check_change(const struct kevent_change *change,
+			       const struct kevent_source_ops *ops)
 {
-	const struct kevent_source_ops *ops = kevent_source(change->type);
+	u32 modes = change->flags & KEVENT_MODES;
 	bool sets_events = change->op == KEVENT_OP_ADD ||
 			   change->op == KEVENT_OP_MODIFY;
 	u32 flags;
@@ -39,22 +40,19 @@ static int kevent_check_change(const struct kevent_change *change)
 		flags |= ops->set_flags;
 	if (change->op == KEVENT_OP_ADD)
 		flags |= ops->add_flags;
-	if (change->flags & ~flags || hweight32(change->flags & KEVENT_MODES) > 1)
+	if (change->flags & ~flags || modes & (modes - 1))
 		return -EINVAL;
 	if (change->events & ~(sets_events ? ops->valid_events : 0))
 		return -EINVAL;
 	if (change->id && !(change->flags & KEVENT_BY_ID))
 		return -EINVAL;
-	if (change->reserved[0] || change->reserved[1])
+	if (change->reserved[0] | change->reserved[1])
 		return -EINVAL;
 	if (change->op == KEVENT_OP_TRIGGER && !ops->trigger)
 		return -EOPNOTSUPP;
 	if (ops->check && (sets_events || change->op == KEVENT_OP_TRIGGER))
 		return ops->check(change);
-	if (change->addr || change->param[0] || change->param[1] ||
-	    change->param[2] || change->param[3])
-		return -EINVAL;
-	return 0;
+	return kevent_is_plain(change) ? 0 : -EINVAL;
 }
 
 /* Ids only grow, and the largest is leftmost: no search. */
@@ -86,7 +84,8 @@ static int kevent_insert(struct kevent *k)
 	spin_lock_irq(&user->lock);
 	if (!kevent_charge(user))
 		goto unlock;
-	if (kevent_ops(k)->by_number && !kevent_insert_number(k)) {
+	if (kevent_ops(k)->identity == KEVENT_IDENT_NUMBER &&
+	    !kevent_insert_number(k)) {
 		kevent_uncharge(user);
 		ret = -EEXIST;
 		goto unlock;
@@ -122,6 +121,8 @@ static int kevent_insert_file(struct kevent *k, struct file *file)
 /* What counts has no level to ask for: level is the same as edge. */
 static u16 kevent_mode_flags(const struct kevent_source_ops *ops, u32 flags)
 {
+	if (ops->ends)
+		return KEVENT_ONESHOT;
 	flags &= KEVENT_MODES;
 	return flags || ops->rereadable ? flags : KEVENT_EDGE;
 }
@@ -168,11 +169,11 @@ static int kevent_remove(struct kevent *k, bool pinned, u16 forget)
 	return ended ? 0 : -ENOENT;
 }
 
-/* ADD; @file is pinned, NULL with a number. */
-static int kevent_add(struct kevent_user *user, struct kevent_change *change,
-		      struct file *file)
+/* ADD; @file is pinned, NULL without a descriptor. */
+static int kevent_add(struct kevent_user *user,
+		      const struct kevent_source_ops *ops,
+		      struct kevent_change *change, struct file *file)
 {
-	const struct kevent_source_ops *ops = kevent_source(change->type);
 	struct kevent *k = kevent_alloc(change->type);
 	s64 bits;
 	int ret;
@@ -192,7 +193,7 @@ static int kevent_add(struct kevent_user *user, struct kevent_change *change,
 	if (file) {
 		kevent_to_file(k)->file = file;
 		k->fd = change->ident;
-	} else {
+	} else if (ops->identity == KEVENT_IDENT_NUMBER) {
 		kevent_to_number(k)->number = change->ident;
 	}
 
@@ -258,25 +259,38 @@ static int kevent_modify_attached(struct kevent *k, bool pinned,
 {
 	const struct kevent_source_ops *ops = kevent_ops(k);
 	struct kevent_user *user = k->user;
-	u32 pass_on;
+	unsigned long irqflags = kevent_lock(user);
+	u32 pass_on, bits;
 	bool query;
+	int ret = 0;
 
-	spin_lock_irq(&user->lock);
-	if (k->flags & KEVENT_F_DEAD) {
-		spin_unlock_irq(&user->lock);
-		return -ENOENT;
+	if (k->flags & (KEVENT_F_DEAD | KEVENT_F_GONE))
+		ret = -ENOENT;
+	else if (ops->check_modify)
+		ret = ops->check_modify(k, change);
+	if (ret) {
+		kevent_unlock(user, irqflags);
+		return ret;
 	}
 	pass_on = kevent_to_pass_on(k);
 	kevent_forget(k);
 	kevent_replace(k, change);
 	query = !(k->flags & KEVENT_F_DISABLED);
-	spin_unlock_irq(&user->lock);
+	k->pending &= k->events;
+	bits = k->pending;
+	if (bits && query) {
+		/* counted, and not published yet */
+		k->pending = 0;
+		kevent_settle(k, bits);
+	}
+	kevent_unlock(user, irqflags);
 	if (!pinned)
 		return 0;	/* the close hook is about to end it */
 	if (pass_on)
 		kevent_hook_pass_on(k, pass_on);
-	ops->modified(k, change);
-	if (query)
+	if (ops->modified)
+		ops->modified(k, change);
+	if (query && ops->query)
 		kevent_query_now(k);
 	return 0;
 }
@@ -315,21 +329,15 @@ static int kevent_modify(struct kevent *k, bool pinned, struct file *file,
 		ret = ops->check_file(change, file);
 	if (ret)
 		return ret;
-	return ops->modified ? kevent_modify_attached(k, pinned, change) :
-			       kevent_modify_anew(k, change);
+	return ops->restarts ? kevent_modify_anew(k, change) :
+			       kevent_modify_attached(k, pinned, change);
 }
 
-static int kevent_enable(struct kevent *k, bool pinned)
+/* ENABLE but for the query; user->lock is held. */
+static void kevent_arm(struct kevent *k, const struct kevent_source_ops *ops)
 {
-	const struct kevent_source_ops *ops = kevent_ops(k);
-	struct kevent_user *user = k->user;
-	unsigned long irqflags = kevent_lock(user);
 	u32 bits = k->pending;
 
-	if (k->flags & KEVENT_F_DEAD) {
-		kevent_unlock(user, irqflags);
-		return -ENOENT;
-	}
 	k->flags &= ~(KEVENT_F_DISABLED | KEVENT_F_HELD);
 	if (bits && k->list == KEVENT_NO_LIST) {
 		/* counted while it was disabled */
@@ -338,6 +346,19 @@ static int kevent_enable(struct kevent *k, bool pinned)
 	} else if (!bits && ops->enable) {
 		ops->enable(k);
 	}
+}
+
+static int kevent_enable(struct kevent *k, bool pinned)
+{
+	const struct kevent_source_ops *ops = kevent_ops(k);
+	struct kevent_user *user = k->user;
+	unsigned long irqflags = kevent_lock(user);
+
+	if (k->flags & KEVENT_F_DEAD) {
+		kevent_unlock(user, irqflags);
+		return -ENOENT;
+	}
+	kevent_arm(k, ops);
 	kevent_unlock(user, irqflags);
 	/*
 	 * A wake-up that found it disabled released the lock before we took it:
@@ -355,7 +376,7 @@ static int kevent_disable(struct kevent *k, bool pinned)
 	u32 pass_on = 0;
 
 	spin_lock_irq(&user->lock);
-	if (!(k->flags & KEVENT_F_DEAD)) {
+	if (!(k->flags & (KEVENT_F_DEAD | KEVENT_F_GONE))) {
 		ret = 0;
 		pass_on = kevent_to_pass_on(k);
 		k->flags |= KEVENT_F_DISABLED;
@@ -369,7 +390,7 @@ static int kevent_disable(struct kevent *k, bool pinned)
 
 /*
  * Apply a change to an interest that was found.  If not @pinned its last
- * reference to the file is gone; @file is NULL then, and with a number.
+ * reference to the file is gone; @file is NULL then, and if there is none.
  */
 static int kevent_change_found(struct kevent *k, bool pinned, struct file *file,
 			       const struct kevent_change *change)
@@ -390,6 +411,7 @@ static int kevent_change_found(struct kevent *k, bool pinned, struct file *file,
 
 /* A change with ident; @file is what a descriptor stands for, or NULL. */
 static int kevent_change_by_ident(struct kevent_user *user,
+				  const struct kevent_source_ops *ops,
 				  struct kevent_change *change,
 				  struct file *file)
 {
@@ -397,7 +419,7 @@ static int kevent_change_by_ident(struct kevent_user *user,
 	int ret;
 
 	if (change->op == KEVENT_OP_ADD)
-		return kevent_add(user, change, file);
+		return kevent_add(user, ops, change, file);
 	if (file) {
 		spin_lock(&file->f_lock);
 		k = kevent_find_file(user, file, change->ident, change->type);
@@ -417,6 +439,7 @@ static int kevent_change_by_ident(struct kevent_user *user,
 }
 
 static int kevent_change_by_fd(struct kevent_user *user,
+			       const struct kevent_source_ops *ops,
 			       struct kevent_change *change)
 {
 	int ret = 0;
@@ -427,8 +450,8 @@ static int kevent_change_by_fd(struct kevent_user *user,
 	if (fd_empty(f))
 		return -EBADF;
 	if (change->op == KEVENT_OP_ADD)
-		ret = kevent_source(change->type)->check_file(change, fd_file(f));
-	return ret ?: kevent_change_by_ident(user, change, fd_file(f));
+		ret = ops->check_file(change, fd_file(f));
+	return ret ?: kevent_change_by_ident(user, ops, change, fd_file(f));
 }
 
 /* @forget: flags that a REMOVE takes off the interest first. */
@@ -463,50 +486,108 @@ static int kevent_change_by_id(struct kevent_user *user,
 	return ret;
 }
 
-/* In one section of the lock, so that programs can trigger without the mutex. */
-static int kevent_trigger_change(struct kevent_user *user,
-				 const struct kevent_change *change)
+/*
+ * TRIGGER, and ENABLE of an interest with a number whose source is not asked: in
+ * one section of the lock, so that programs can trigger without the mutex.
+ */
+static int kevent_change_number(struct kevent_user *user,
+				const struct kevent_source_ops *ops,
+				const struct kevent_change *change)
 {
 	unsigned long irqflags = kevent_lock(user);
-	int ret = -ENOENT;
 	struct kevent *k;
+	int ret = 0;
+	u32 bits;
 
 	if (change->flags & KEVENT_BY_ID)
 		k = kevent_find_id(user, change->id);
 	else
 		k = kevent_find_number(user, change->type, change->ident);
-	if (k && k->type == change->type && !(k->flags & KEVENT_F_DEAD)) {
-		u32 bits = kevent_ops(k)->trigger(k, change);
-
+	if (!k || k->type != change->type) {
+		ret = -ENOENT;
+	} else if (k->flags & KEVENT_F_DEAD) {		/* and HELD */
+		if (change->op == KEVENT_OP_ENABLE)
+			kevent_release_held(k);
+		ret = -ENOENT;
+	} else if (change->op == KEVENT_OP_ENABLE) {
+		kevent_arm(k, ops);
+	} else {
+		bits = ops->trigger(k, change);
 		trace_kevent_trigger(k, bits);
 		kevent_settle(k, bits);
-		ret = 0;
 	}
 	kevent_unlock(user, irqflags);
 	return ret;
 }
 
+static bool kevent_looks_up(const struct kevent_entry *entry)
+{
+	return entry->ops && entry->ops->look_up && entry->change.op == KEVENT_OP_ADD;
+}
+
+/**
+ * kevent_prepare - check an entry, and find what it names by more than a number
+ * @entry: the entry
+ *
+ * May read user memory and wait for file systems; no lock is held.
+ */
+void kevent_prepare(struct kevent_entry *entry)
+{
+	struct kevent_change *change = &entry->change;
+
+	entry->ops = kevent_source(change->type);
+	change->result = kevent_check_change(change, entry->ops);
+	if (change->result)
+		entry->ops = NULL;
+	if (!kevent_looks_up(entry))
+		return;
+	change->result = entry->ops->look_up(change, &entry->path);
+	/* A call is not restarted for one of its entries. */
+	if (change->result <= -ERESTARTSYS)
+		change->result = -EINTR;
+	if (change->result)
+		entry->ops = NULL;
+}
+
+/**
+ * kevent_unprepare - release what kevent_prepare() found
+ * @entry: the entry; no lock is held
+ */
+void kevent_unprepare(struct kevent_entry *entry)
+{
+	if (kevent_looks_up(entry))
+		path_put(&entry->path);
+}
+
 /**
  * kevent_apply - apply one change
  * @user: the queue, its mutex held unless the operation is TRIGGER
- * @change: the change; gets the id of an interest that was added
+ * @entry: the change, prepared; gets the id of an interest that was added
  *
  * Return: 0 or the negative error number for this entry.
  */
-int kevent_apply(struct kevent_user *user, struct kevent_change *change)
+int kevent_apply(struct kevent_user *user, struct kevent_entry *entry)
 {
-	int ret = kevent_check_change(change);
+	struct kevent_change *change = &entry->change;
+	const struct kevent_source_ops *ops = entry->ops;
 
-	if (ret)
-		return ret;
-	if (change->op == KEVENT_OP_TRIGGER)
-		return kevent_trigger_change(user, change);
+	if (change->op == KEVENT_OP_TRIGGER ||
+	    (change->op == KEVENT_OP_ENABLE &&
+	     ops->identity == KEVENT_IDENT_NUMBER))
+		return kevent_change_number(user, ops, change);
 	lockdep_assert_held(&user->mutex);
 	if (change->flags & KEVENT_BY_ID)
 		return kevent_change_by_id(user, change, 0);
-	if (kevent_source(change->type)->by_number)
-		return kevent_change_by_ident(user, change, NULL);
-	return kevent_change_by_fd(user, change);
+	switch (ops->identity) {
+	case KEVENT_IDENT_FD:
+		return kevent_change_by_fd(user, ops, change);
+	case KEVENT_IDENT_NUMBER:
+		return kevent_change_by_ident(user, ops, change, NULL);
+	case KEVENT_IDENT_NONE:
+		if (change->op == KEVENT_OP_ADD)
+			return kevent_add(user, ops, change, NULL);
+	}
+	return -EINVAL;
 }
 
 /**

@@ -11,7 +11,7 @@
  *     queue publishes     kevent_deliver()         here, or in kevent_trigger()
  *                          kevent_publish()        if nothing stands in the way
  *      ring holds           kevent_ring_push()     ring.h    one store-release
- *       sleepers wake        kevent_notify()       here
+ *       sleepers wake        kevent_notify_unlock() here
  *   user consumes       ukevent_take()             tools/lib/kevent/ukevent.h
  *
  * Each hop has a tracepoint named by its verb, see trace.h.
@@ -63,11 +63,14 @@
  * ------------------
  *
  * Whoever sets KEVENT_F_DEAD under user->lock has ended it: kevent_end() by
- * (A) REMOVE, (B) close of the queue, (C) the close hook of the file; or (D) the
- * publication of a one-shot.  From then on nothing is published but LAST.
+ * (A) REMOVE, (B) close of the queue, (C) the source, as the close hook of the
+ * file or the death of an inode; or (D) the publication of a one-shot.  From then
+ * on nothing is published but LAST.
  *
- * Detaching is a second step, done once, by who owns the attachment.  With types
- * that are named by numbers there is no C, and nothing to pin; with files:
+ * Detaching is a second step, done once, by who owns the attachment: A, B and the
+ * reaper of D what they ended, C what it ended or, if that is a file, what they
+ * leave to it.  What a counting source that goes has told is not lost: the
+ * interest, GONE, becomes a one-shot and ends when that is published.  With files:
  *
  *   - A, B and the reaper of D pin the file first (kevent_pin(), while
  *     user->lock is held and the interest is known to be on the file's list,
@@ -163,7 +166,7 @@ static inline void kevent_tree_erase(struct kevent *k)
 /* The number of an interest that has ended can be used again. */
 static inline void kevent_forget_number(struct kevent *k)
 {
-	if (kevent_ops(k)->by_number)
+	if (kevent_ops(k)->identity == KEVENT_IDENT_NUMBER)
 		rb_erase(&kevent_to_number(k)->node, &k->user->numbers);
 }
 
@@ -303,10 +306,8 @@ static void kevent_published(struct kevent *k)
 		kevent_forget_number(k);
 		kevent_list_move(k, KEVENT_REAP);
 	} else if (k->flags & KEVENT_DISPATCH) {
-		k->flags |= KEVENT_F_DISABLED;
 		k->flags &= ~KEVENT_F_QUERY;
-		if (k->flags & KEVENT_WANT_LAST)
-			k->flags |= KEVENT_F_HELD;
+		kevent_await_ack(k);
 		kevent_list_move(k, KEVENT_NO_LIST);
 	} else if (k->flags & KEVENT_F_QUERY) {
 		if (k->list != KEVENT_DEFERRED)
@@ -529,17 +530,11 @@ void kevent_defer_query(struct kevent *k)
 	user->need_query = true;
 }
 
-/**
- * kevent_notify - wake who waits for records or for a query
- * @user: the queue, locked
- *
- * Return: whether a thread that waits for records was woken.
- */
-bool kevent_notify(struct kevent_user *user)
+/* Wake who waits for records or for a query; were those for records woken? */
+static bool kevent_notify(struct kevent_user *user)
 {
 	bool woke = false;
 
-	lockdep_assert_held(&user->lock);
 	if (!list_empty(&user->waiters))
 		woke = kevent_wake_waiters(user);
 	/* Pollers join, and then set SLEEPERS and look under the lock. */
@@ -562,6 +557,22 @@ bool kevent_notify(struct kevent_user *user)
 	if (user->poll_due)
 		irq_work_queue(&user->poll_work);
 	user->poll_due = false;
+	return woke;
+}
+
+/**
+ * kevent_notify_unlock - kevent_unlock() where somebody may wait
+ * @user: the queue
+ * @irqflags: from kevent_lock()
+ *
+ * Return: whether somebody who waits for records was woken.
+ */
+bool kevent_notify_unlock(struct kevent_user *user, unsigned long irqflags)
+	__releases(user->lock)
+{
+	bool woke = kevent_notify(user);
+
+	spin_unlock_irqrestore(&user->lock, irqflags);
 	return woke;
 }
 
@@ -601,6 +612,29 @@ void kevent_end(struct kevent *k, u32 events)
 }
 
 /**
+ * kevent_source_gone - a counting source will never tell anything again
+ * @k: the interest; user->lock is held
+ *
+ * What it has told is published before the interest ends.
+ *
+ * Return: whether the interest has ended by this; then the caller, who has taken
+ * it off its source, drops the reference of the attachment.
+ */
+bool kevent_source_gone(struct kevent *k)
+{
+	lockdep_assert_held(&k->user->lock);
+	if (k->flags & (KEVENT_F_DEAD | KEVENT_F_GONE))
+		return false;
+	if (k->pending) {
+		k->flags &= ~KEVENT_MODES;
+		k->flags |= KEVENT_ONESHOT | KEVENT_F_GONE;
+		return false;
+	}
+	kevent_end(k, 0);
+	return true;
+}
+
+/**
  * kevent_release_held - publish the last record that was held back
  * @k: a dead interest that is HELD; user->lock is held
  */
@@ -623,7 +657,7 @@ void kevent_detach(struct kevent *k)
 	struct kevent_user *user = k->user;
 
 	kevent_ops(k)->detach(k);
-	if (!kevent_ops(k)->by_number)
+	if (kevent_ops(k)->identity == KEVENT_IDENT_FD)
 		kevent_forget_file(k);
 	spin_lock_irq(&user->lock);
 	kevent_put(k);

@@ -41,7 +41,8 @@ static void kevent_show(struct seq_file *m, const struct kevent *k)
 
 	seq_printf(m, "id: %llu type: %s ident: %llu events: %x cookie: %llx flags: %x",
 		   k->id, ops->name,
-		   ops->by_number ? kevent_to_number(k)->number : (u64)k->fd,
+		   ops->identity == KEVENT_IDENT_NUMBER ?
+		   kevent_to_number(k)->number : (u64)k->fd,
 		   k->events & ops->valid_events, k->cookie,
 		   k->flags & KEVENT_F_USER);
 	/* What is being attached has nothing to show yet. */

@@ -80,7 +80,7 @@ struct file *kevent_pin_file(struct kevent *k)
 bool kevent_pin(struct kevent *k, struct file **file)
 {
 	*file = NULL;
-	if (kevent_ops(k)->by_number)
+	if (kevent_ops(k)->identity != KEVENT_IDENT_FD)
 		return true;
 	*file = kevent_pin_file(k);
 	return *file;

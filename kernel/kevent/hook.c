@@ -64,18 +64,33 @@ int kevent_hook_wake_vague(struct kevent_hook *hook, struct kevent *k,
 	return 0;
 }
 
+/**
+ * kevent_hook_wake_ask - a wake function that believes no key
+ * @wait: the hook's entry
+ * @k: its interest
+ * @key: of the wake-up
+ *
+ * Return: 0, as kevent_hook_wake_vague()
+ */
+int kevent_hook_wake_ask(wait_queue_entry_t *wait, struct kevent *k, void *key)
+{
+	__poll_t happened = key_to_poll(key);
+
+	trace_kevent_wake(k, (__force u32)happened);
+	if (happened && !((__force u32)happened & READ_ONCE(k->events)))
+		return 0;
+	return kevent_hook_wake_vague(container_of(wait, struct kevent_hook, wait),
+				      k, happened);
+}
+
 /* Further queues are rare: whatever they may mean is asked for. */
 static int kevent_hook_wake_extra(wait_queue_entry_t *wait, unsigned int mode,
 				  int sync, void *key)
 {
 	struct kevent_extra_hook *extra =
 		container_of(wait, struct kevent_extra_hook, hook.wait);
-	__poll_t happened = key_to_poll(key);
 
-	trace_kevent_wake(extra->k, (__force u32)happened);
-	if (happened && !((__force u32)happened & READ_ONCE(extra->k->events)))
-		return 0;
-	return kevent_hook_wake_vague(&extra->hook, extra->k, happened);
+	return kevent_hook_wake_ask(wait, extra->k, key);
 }
 
 static void kevent_hook_queue(struct file *file, wait_queue_head_t *head,

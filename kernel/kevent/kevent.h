@@ -7,11 +7,13 @@
 #ifndef _KERNEL_KEVENT_H
 #define _KERNEL_KEVENT_H
 
+#include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/path.h>
 #include <linux/poll.h>
 #include <linux/rbtree.h>
 #include <linux/refcount.h>
@@ -20,6 +22,7 @@
 #include <linux/wait.h>
 #include <uapi/linux/kevent.h>
 
+struct fsnotify_group;
 struct kevent_ring;
 struct ucounts;
 
@@ -40,6 +43,7 @@ struct ucounts;
 /* struct kevent.flags; what programs ask for keeps its value of the UAPI. */
 #define KEVENT_MODES	(KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH)
 #define KEVENT_F_USER	(KEVENT_MODES | KEVENT_WANT_LAST | KEVENT_EXCLUSIVE)
+#define KEVENT_F_GONE		0x0010	/* the source is, a record is to come */
 #define KEVENT_F_NEW		0x0100	/* attach is running: only accumulate */
 #define KEVENT_F_DISABLED	0x0200	/* publish nothing until enabled */
 #define KEVENT_F_DEAD		0x0400	/* has ended */
@@ -168,6 +172,7 @@ struct kevent_number {
  * @copy_mutex: serialises kevent_get_events() callers over their copying
  * @poll_work: wakes @poll_wait outside of any source's locks
  * @ucounts: limits of the user who made the queue
+ * @inode_group: of the marks of its interests in inodes, NULL if there were none
  * @area: the memory of both mappings
  * @area_pages: its size
  * @refs: the file, each interest, the close hook while it runs
@@ -200,17 +205,40 @@ struct kevent_user {
 	struct mutex		copy_mutex;	/* outermost, over user memory */
 	struct irq_work		poll_work;
 	struct ucounts		*ucounts;
+	struct fsnotify_group	*inode_group;
 	void			*area;
 	unsigned int		area_pages;
 	refcount_t		refs;
 };
 
+/* What ident means, and so what an interest begins with. */
+enum kevent_identity {
+	KEVENT_IDENT_FD,	/* a descriptor: struct kevent_file */
+	KEVENT_IDENT_NUMBER,	/* a number: struct kevent_number */
+	KEVENT_IDENT_NONE,	/* of ADD alone, it names nothing: struct kevent */
+};
+
+struct kevent_source_ops;
+
+/**
+ * struct kevent_entry - a change that is being applied
+ * @change: what the program wrote
+ * @ops: of its type; NULL if it is not to be applied, @change.result says why
+ * @path: what an ADD names, if the source has @look_up
+ */
+struct kevent_entry {
+	struct kevent_change		change;
+	const struct kevent_source_ops	*ops;
+	struct path			path;
+};
+
 /**
  * struct kevent_source_ops - a type of source
  * @name: for fdinfo and tracepoints
- * @size: bytes of its interests, which begin with &struct kevent_file, or with
- *	&struct kevent_number if @by_number
- * @by_number: ident is a number of the program's choice, not a descriptor
+ * @size: bytes of its interests
+ * @identity: what an interest is named by, besides its id
+ * @ends: there is one record, every interest is a one-shot
+ * @restarts: MODIFY detaches and attaches again, which then must not fail
  * @rereadable: a query tells all there is: a trigger may be left out while an
  *	unread record says the same.  Else triggers are counted by the source.
  * @valid_events: events a program may ask for
@@ -219,13 +247,17 @@ struct kevent_user {
  * @set_flags: the same for ADD and MODIFY
  * @check: are addr and param of an ADD, MODIFY or TRIGGER all right?  0 or a
  *	negative error number; looks at nothing else.  NULL: they must be 0.
+ * @look_up: find what an ADD names and set the path.  0 or a negative error
+ *	number.  May read user memory, no lock is held.  NULL: nothing to find
  * @check_file: may @file be watched with this ADD or MODIFY?  0 or a negative
  *	error number
+ * @check_modify: may @k be changed like that?  0 or a negative error number.
+ *	user->lock is held.  NULL: yes
  * @attach: hook @k into its source and return the events that hold now, or a
- *	negative error number, after which @detach is called all the same; without
- *	@modified it must not fail.  May sleep; the queue's mutex is held and the
- *	file pinned; the interest is %KEVENT_F_NEW, so that triggers only
- *	accumulate.
+ *	negative error number, after which @detach is called all the same.  May
+ *	sleep; the queue's mutex is held and the file pinned; the interest is
+ *	%KEVENT_F_NEW, so that triggers only accumulate.  The change is in a
+ *	&struct kevent_entry.
  * @detach: unhook @k.  When it returns no wake function of @k runs or will run.
  *	Process context, the file pinned or in the close hook; takes the heads'
  *	locks, so not under @user->lock.
@@ -233,7 +265,7 @@ struct kevent_user {
  *	nothing
  * @modified: MODIFY was applied to @k: make sure that every wake-up from now on
  *	sees the new events and every earlier one is seen by a query that follows.
- *	The file is pinned.  NULL: MODIFY detaches and attaches again.
+ *	The file is pinned.  NULL: nothing
  * @query: the events that hold now.  May sleep, no lock held but the queue's
  *	mutex by ENABLE and MODIFY, the file pinned.
  *	If @rereadable only.
@@ -248,15 +280,21 @@ struct kevent_user {
 struct kevent_source_ops {
 	const char	*name;
 	unsigned int	size;
-	bool		by_number;
+	enum kevent_identity identity;
+	bool		ends;
+	bool		restarts;
 	bool		rereadable;
 	u16		valid_events;
 	u16		always_events;
 	u32		add_flags;
 	u32		set_flags;
 	int		(*check)(const struct kevent_change *change);
+	int		(*look_up)(const struct kevent_change *change,
+				   struct path *path);
 	int		(*check_file)(const struct kevent_change *change,
 				      struct file *file);
+	int		(*check_modify)(const struct kevent *k,
+					const struct kevent_change *change);
 	s64		(*attach)(struct kevent *k,
 				  const struct kevent_change *change);
 	void		(*detach)(struct kevent *k);
@@ -272,22 +310,40 @@ struct kevent_source_ops {
 };
 
 /* source.c */
-extern const struct kevent_source_ops *const kevent_sources[];
+#define KEVENT_NR_TYPES	(KEVENT_TYPE_PROCESS + 1)
+
+extern const struct kevent_source_ops *const kevent_sources[KEVENT_NR_TYPES];
 u64 kevent_source_types(void);
-const struct kevent_source_ops *kevent_source(unsigned int type);
 struct kevent *kevent_alloc(unsigned int type);
 void kevent_free_memory(struct kevent *k);
+
+/**
+ * kevent_source - find the operations of a type
+ * @type: as the program gave it
+ *
+ * Return: the operations, -EINVAL for a type that does not exist, -EOPNOTSUPP
+ * for one that is not built in.
+ */
+static inline const struct kevent_source_ops *kevent_source(unsigned int type)
+{
+	if (!type || type >= KEVENT_NR_TYPES)
+		return ERR_PTR(-EINVAL);
+	return kevent_sources[type] ?: ERR_PTR(-EOPNOTSUPP);
+}
 
 static inline const struct kevent_source_ops *kevent_ops(const struct kevent *k)
 {
 	return kevent_sources[k->type];
 }
 
-/* poll.c, timer.c, user_event.c, net/core/kevent_sock.c */
+/* A file each, also net/core/kevent_sock.c and fs/kevent_inode.c. */
 extern const struct kevent_source_ops kevent_poll_ops;
 extern const struct kevent_source_ops kevent_sock_ops;
 extern const struct kevent_source_ops kevent_timer_ops;
 extern const struct kevent_source_ops kevent_user_ops;
+extern const struct kevent_source_ops kevent_inode_ops;
+extern const struct kevent_source_ops kevent_signal_ops;
+extern const struct kevent_source_ops kevent_process_ops;
 
 /* core.c */
 bool kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
@@ -300,8 +356,10 @@ void kevent_settle(struct kevent *k, u32 bits);
 void kevent_defer_query(struct kevent *k);
 bool kevent_has_room(struct kevent *k);
 u32 kevent_to_pass_on(struct kevent *k);
-bool kevent_notify(struct kevent_user *user);
+bool kevent_notify_unlock(struct kevent_user *user, unsigned long irqflags)
+	__releases(user->lock);
 void kevent_end(struct kevent *k, u32 events);
+bool kevent_source_gone(struct kevent *k);
 void kevent_release_held(struct kevent *k);
 void kevent_put(struct kevent *k);
 void kevent_detach(struct kevent *k);
@@ -323,8 +381,16 @@ void kevent_hook_detach(struct kevent *k);
 void kevent_hook_free(struct kevent *k);
 void kevent_hook_sync(struct kevent *k);
 void kevent_hook_pass_on(struct kevent *k, u32 bits);
+int kevent_hook_wake_ask(wait_queue_entry_t *wait, struct kevent *k, void *key);
 int kevent_hook_wake_vague(struct kevent_hook *hook, struct kevent *k,
 			   __poll_t happened);
+
+/* Does a change use neither address nor parameters? */
+static inline bool kevent_is_plain(const struct kevent_change *change)
+{
+	return !(change->addr | change->param[0] | change->param[1] |
+		 change->param[2] | change->param[3]);
+}
 
 static inline struct kevent_file *kevent_to_file(struct kevent *k)
 {
@@ -351,7 +417,9 @@ static inline u32 kevent_hook_query(struct kevent *k, u32 key)
 }
 
 /* changes.c */
-int kevent_apply(struct kevent_user *user, struct kevent_change *change);
+void kevent_prepare(struct kevent_entry *entry);
+void kevent_unprepare(struct kevent_entry *entry);
+int kevent_apply(struct kevent_user *user, struct kevent_entry *entry);
 void kevent_undo_add(struct kevent_user *user, const struct kevent_change *added);
 
 /* user.c */
@@ -385,6 +453,15 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 int kevent_wait_copy(struct kevent_user *user, struct ukevent __user *buf,
 		     u32 min_nr, u32 max_nr, struct kevent_wait_spec *spec);
 bool kevent_wake_waiters(struct kevent_user *user);
+
+/* fs/kevent_inode.c */
+#ifdef CONFIG_KEVENT_INODE
+void kevent_inode_put_group(struct kevent_user *user);
+#else
+static inline void kevent_inode_put_group(struct kevent_user *user)
+{
+}
+#endif
 
 /* limits.c */
 extern int sysctl_kevent_disabled;
@@ -428,12 +505,10 @@ static __always_inline bool kevent_unlock(struct kevent_user *user,
 					  unsigned long irqflags)
 	__releases(user->lock)
 {
-	bool woke = false;
-
 	if (unlikely(user->attention & KEVENT_A_SLEEPERS))
-		woke = kevent_notify(user);
+		return kevent_notify_unlock(user, irqflags);
 	spin_unlock_irqrestore(&user->lock, irqflags);
-	return woke;
+	return false;
 }
 
 #endif /* _KERNEL_KEVENT_H */

@@ -7,6 +7,7 @@
  * anything else requested is asked for in process context.
  */
 
+#include <linux/net.h>
 #include <linux/poll.h>
 
 #include "kevent.h"
@@ -22,6 +23,11 @@
 static_assert((__force u32)KEVENT_POLL_EVENTS <= U16_MAX);
 static_assert((__force u32)POLLFREE <= U16_MAX);
 
+static int kevent_poll_wake_vague(struct kevent *k, __poll_t happened)
+{
+	return kevent_hook_wake_vague(&kevent_to_file(k)->hook, k, happened);
+}
+
 static int kevent_poll_wake(wait_queue_entry_t *wait, unsigned int mode,
 			    int sync, void *key)
 {
@@ -36,12 +42,28 @@ static int kevent_poll_wake(wait_queue_entry_t *wait, unsigned int mode,
 		   (READ_ONCE(k->events) | (__force u32)EPOLL_URING_WAKE);
 
 	trace_kevent_wake(k, (__force u32)happened);
-	if (!bits && happened)
-		return 0;
-	if (unlikely(!bits || bits & ~(__force u32)KEVENT_POLL_BELIEVED))
-		return kevent_hook_wake_vague(&kevent_to_file(k)->hook, k,
-					      happened);
+	if (!bits)
+		return happened ? 0 : kevent_poll_wake_vague(k, happened);
+	if (unlikely(bits & ~(__force u32)KEVENT_POLL_BELIEVED))
+		return kevent_poll_wake_vague(k, happened);
 	return kevent_trigger(k, bits, NULL);
+}
+
+/* Room that the peer of a datagram socket must have: see kevent_sock.c. */
+static int kevent_poll_wake_unix(wait_queue_entry_t *wait, unsigned int mode,
+				 int sync, void *key)
+{
+	if (key_to_poll(key) & EPOLLOUT)
+		return kevent_hook_wake_ask(wait, kevent_of_wait(wait), key);
+	return kevent_poll_wake(wait, mode, sync, key);
+}
+
+static bool kevent_poll_is_unix(struct file *file)
+{
+	struct socket *sock = IS_ENABLED(CONFIG_UNIX) ? sock_from_file(file) : NULL;
+
+	return sock && sock->type == SOCK_DGRAM &&
+	       READ_ONCE(sock->ops)->family == PF_UNIX;
 }
 
 static int kevent_poll_check_file(const struct kevent_change *change,
@@ -56,7 +78,9 @@ static int kevent_poll_check_file(const struct kevent_change *change,
 static s64 kevent_poll_attach(struct kevent *k,
 			      const struct kevent_change *change)
 {
-	return kevent_hook_attach(k, kevent_poll_wake, READ_ONCE(k->events));
+	return kevent_hook_attach(k, kevent_poll_is_unix(kevent_to_file(k)->file) ?
+				     kevent_poll_wake_unix : kevent_poll_wake,
+				  READ_ONCE(k->events));
 }
 
 static u32 kevent_poll_query(struct kevent *k)

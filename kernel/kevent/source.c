@@ -10,8 +10,6 @@
 
 #include "kevent.h"
 
-#define KEVENT_NR_TYPES	(KEVENT_TYPE_PROCESS + 1)
-
 /* Indexed by the type of the UAPI; NULL: known, but not built in. */
 const struct kevent_source_ops *const kevent_sources[KEVENT_NR_TYPES] = {
 	[KEVENT_TYPE_POLL] = &kevent_poll_ops,
@@ -24,23 +22,18 @@ const struct kevent_source_ops *const kevent_sources[KEVENT_NR_TYPES] = {
 #ifdef CONFIG_KEVENT_USER
 	[KEVENT_TYPE_USER] = &kevent_user_ops,
 #endif
+#ifdef CONFIG_KEVENT_INODE
+	[KEVENT_TYPE_INODE] = &kevent_inode_ops,
+#endif
+#ifdef CONFIG_KEVENT_SIGNAL
+	[KEVENT_TYPE_SIGNAL] = &kevent_signal_ops,
+#endif
+#ifdef CONFIG_KEVENT_PROCESS
+	[KEVENT_TYPE_PROCESS] = &kevent_process_ops,
+#endif
 };
 
 static struct kmem_cache *kevent_caches[KEVENT_NR_TYPES] __ro_after_init;
-
-/**
- * kevent_source - find the operations of a type
- * @type: as the program gave it
- *
- * Return: the operations, -EINVAL for a type that does not exist, -EOPNOTSUPP
- * for one that is not built in.
- */
-const struct kevent_source_ops *kevent_source(unsigned int type)
-{
-	if (!type || type >= KEVENT_NR_TYPES)
-		return ERR_PTR(-EINVAL);
-	return kevent_sources[type] ?: ERR_PTR(-EOPNOTSUPP);
-}
 
 /**
  * kevent_source_types - the types that are built in
@@ -85,12 +78,13 @@ void kevent_free_memory(struct kevent *k)
 static int __init kevent_source_init(void)
 {
 	unsigned int type;
-	char name[32];
+	char *name;
 
 	for (type = 0; type < KEVENT_NR_TYPES; type++) {
 		if (!kevent_sources[type])
 			continue;
-		snprintf(name, sizeof(name), "kevent_%s", kevent_sources[type]->name);
+		/* Kept: a cache that is merged with another one keeps no copy. */
+		name = kasprintf(GFP_KERNEL, "kevent_%s", kevent_sources[type]->name);
 		kevent_caches[type] = kmem_cache_create(name,
 							kevent_sources[type]->size, 0,
 							SLAB_ACCOUNT | SLAB_PANIC, NULL);

@@ -20,7 +20,7 @@
 #include "ring.h"
 
 /* Entries copied in, applied and answered at a time; lives on the stack. */
-#define KEVENT_CHANGE_CHUNK	8
+#define KEVENT_CHANGE_CHUNK	6
 
 #define KEVENT_DEFAULT_ENTRIES	256U
 #define KEVENT_DEFAULT_MIN	64U
@@ -156,37 +156,36 @@ static void __user *kevent_entry(void __user *changes, u32 index, u32 change_siz
 	return changes + (size_t)index * change_size;
 }
 
-/*
- * Copy entries in until one faults.  One with unknown parts gets its error here
- * and is not applied: its operation is set to 0.
- */
-static u32 kevent_copy_changes(struct kevent_change *chunk, void __user *from,
+/* Copy entries in until one faults, and prepare them. */
+static u32 kevent_copy_changes(struct kevent_entry *chunk, void __user *from,
 			       u32 nr, u32 change_size)
 {
 	u32 i;
 
 	for (i = 0; i < nr; i++) {
 		void __user *entry = kevent_entry(from, i, change_size);
+		struct kevent_change *change = &chunk[i].change;
 		int known = 1;
 
-		if (copy_from_user(&chunk[i], entry, sizeof(*chunk)))
+		if (copy_from_user(change, entry, sizeof(*change)))
 			return i;
-		if (change_size > sizeof(*chunk))
-			known = check_zeroed_user(entry + sizeof(*chunk),
-						  change_size - sizeof(*chunk));
+		if (change_size > sizeof(*change))
+			known = check_zeroed_user(entry + sizeof(*change),
+						  change_size - sizeof(*change));
 		if (known < 0)
 			return i;
-		chunk[i].result = 0;
-		if (!known) {
-			chunk[i].op = 0;
-			chunk[i].result = -E2BIG;
+		if (known) {
+			kevent_prepare(&chunk[i]);
+		} else {
+			chunk[i].ops = NULL;
+			change->result = -E2BIG;
 		}
 	}
 	return nr;
 }
 
 /* Write results and ids until one faults. */
-static u32 kevent_write_results(const struct kevent_change *chunk,
+static u32 kevent_write_results(const struct kevent_entry *chunk,
 				void __user *to, u32 nr, u32 change_size)
 {
 	u32 i = 0;
@@ -197,20 +196,38 @@ static u32 kevent_write_results(const struct kevent_change *chunk,
 		struct kevent_change __user *entry =
 			kevent_entry(to, i, change_size);
 
-		unsafe_put_user(chunk[i].result, &entry->result, fault);
-		unsafe_put_user(chunk[i].id, &entry->id, fault);
+		unsafe_put_user(chunk[i].change.result, &entry->result, fault);
+		unsafe_put_user(chunk[i].change.id, &entry->id, fault);
 	}
 fault:
 	user_write_access_end();
 	return i;
 }
 
-static bool kevent_only_triggers(const struct kevent_change *chunk, u32 nr)
+/* Apply prepared entries; -EINTR if that was not to be. */
+static int kevent_apply_chunk(struct kevent_user *user, struct kevent_entry *chunk,
+			      u32 nr, bool *failed)
 {
-	while (nr--)
-		if (chunk[nr].op != KEVENT_OP_TRIGGER)
-			return false;
-	return true;
+	bool locked = false;
+	u32 i;
+
+	/* TRIGGER alone waits for nobody's ->poll. */
+	for (i = 0; i < nr && !locked; i++)
+		locked = chunk[i].change.op != KEVENT_OP_TRIGGER;
+	if (locked && mutex_lock_killable(&user->mutex))
+		return -EINTR;
+	for (i = 0; i < nr; i++) {
+		if (chunk[i].ops)
+			chunk[i].change.result = kevent_apply(user, &chunk[i]);
+		if (chunk[i].change.result)
+			*failed = true;
+	}
+	if (locked)
+		mutex_unlock(&user->mutex);
+	/* A file that was closed here is not to be held by what follows. */
+	if (task_work_pending(current))
+		task_work_run();
+	return 0;
 }
 
 /**
@@ -231,9 +248,9 @@ static bool kevent_only_triggers(const struct kevent_change *chunk, u32 nr)
 static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 				u32 nr, u32 change_size, bool *failed)
 {
-	struct kevent_change chunk[KEVENT_CHANGE_CHUNK];
-	u32 done = 0, n, told, i;
-	bool locked;
+	struct kevent_entry chunk[KEVENT_CHANGE_CHUNK];
+	u32 done = 0, prepared, n, told, i;
+	int ret;
 
 	while (done < nr) {
 		void __user *from = kevent_entry(changes, done, change_size);
@@ -241,25 +258,13 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 		/* Per chunk, or one-shots that end at ADD would pile up. */
 		kevent_reap(user, false);
 		n = min(nr - done, KEVENT_CHANGE_CHUNK);
-		n = kevent_copy_changes(chunk, from, n, change_size);
-		n = kevent_write_results(chunk, from, n, change_size);
-		if (!n)
-			return done ?: -EFAULT;
-		/* TRIGGER alone waits for nobody's ->poll. */
-		locked = !kevent_only_triggers(chunk, n);
-		if (locked && mutex_lock_killable(&user->mutex))
-			return done ?: -EINTR;
-		for (i = 0; i < n; i++) {
-			if (chunk[i].op || !chunk[i].result)
-				chunk[i].result = kevent_apply(user, &chunk[i]);
-			if (chunk[i].result)
-				*failed = true;
-		}
-		if (locked)
-			mutex_unlock(&user->mutex);
-		/* A file that was closed here is not to be held by what follows. */
-		if (task_work_pending(current))
-			task_work_run();
+		prepared = kevent_copy_changes(chunk, from, n, change_size);
+		n = kevent_write_results(chunk, from, prepared, change_size);
+		ret = n ? kevent_apply_chunk(user, chunk, n, failed) : -EFAULT;
+		for (i = 0; i < prepared; i++)
+			kevent_unprepare(&chunk[i]);
+		if (ret)
+			return done ?: ret;
 
 		told = kevent_write_results(chunk, from, n, change_size);
 		done += told;
@@ -267,8 +272,9 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 			if (mutex_lock_killable(&user->mutex))
 				return done ?: -EFAULT;
 			for (i = told; i < n; i++)
-				if (chunk[i].op == KEVENT_OP_ADD && !chunk[i].result)
-					kevent_undo_add(user, &chunk[i]);
+				if (chunk[i].change.op == KEVENT_OP_ADD &&
+				    !chunk[i].change.result)
+					kevent_undo_add(user, &chunk[i].change);
 			mutex_unlock(&user->mutex);
 			return done ?: -EFAULT;
 		}
@@ -390,24 +396,29 @@ struct kevent_wait_call {
 	u32			max_nr;
 };
 
-static int kevent_do_wait(const struct kevent_wait_call *call,
-			  struct kevent_wait_args __user *uargs, size_t size)
+static int kevent_run_wait(const struct kevent_wait_call *call,
+			   struct kevent_wait_spec *spec)
 {
-	struct kevent_wait_args args = {};
+	if (call->buf)
+		return kevent_wait_copy(call->user, call->buf, call->min_nr,
+					call->max_nr, spec);
+	return kevent_wait_ring(call->user, call->min_nr, spec);
+}
+
+static int kevent_do_wait_args(const struct kevent_wait_call *call,
+			       struct kevent_wait_args __user *uargs, size_t size)
+{
+	struct kevent_wait_args args;
 	struct kevent_wait_spec spec = {};
 	bool failed = false;
 	int ret, done = 0;
 
-	if (uargs) {
-		ret = kevent_check_size(size, KEVENT_WAIT_ARGS_SIZE_VER0);
-		if (ret)
-			return ret;
-		ret = copy_struct_from_user(&args, sizeof(args), uargs, size);
-		if (ret)
-			return ret;
-	} else if (size) {
-		return -EINVAL;
-	}
+	ret = kevent_check_size(size, KEVENT_WAIT_ARGS_SIZE_VER0);
+	if (ret)
+		return ret;
+	ret = copy_struct_from_user(&args, sizeof(args), uargs, size);
+	if (ret)
+		return ret;
 	ret = kevent_check_wait_args(&args);
 	if (ret)
 		return ret;
@@ -435,14 +446,20 @@ static int kevent_do_wait(const struct kevent_wait_call *call,
 		if (ret)
 			goto restore;
 	}
-	if (call->buf)
-		ret = kevent_wait_copy(call->user, call->buf, call->min_nr,
-				       call->max_nr, &spec);
-	else
-		ret = kevent_wait_ring(call->user, call->min_nr, &spec);
+	ret = kevent_run_wait(call, &spec);
 restore:
 	restore_saved_sigmask_unless(ret == -EINTR);
 	return ret;
+}
+
+static int kevent_do_wait(const struct kevent_wait_call *call,
+			  struct kevent_wait_args __user *uargs, size_t size)
+{
+	struct kevent_wait_spec spec = { .may_sleep = true };
+
+	if (uargs)
+		return kevent_do_wait_args(call, uargs, size);
+	return size ? -EINVAL : kevent_run_wait(call, &spec);
 }
 
 /**

@@ -176,7 +176,8 @@ static void kevent_timer_show(const struct kevent *k, struct seq_file *m)
 const struct kevent_source_ops kevent_timer_ops = {
 	.name		= "timer",
 	.size		= sizeof(struct kevent_timer),
-	.by_number	= true,
+	.identity	= KEVENT_IDENT_NUMBER,
+	.restarts	= true,
 	.valid_events	= KEVENT_TIMER_EXPIRED,
 	.always_events	= KEVENT_TIMER_EXPIRED,
 	.set_flags	= KEVENT_ABSTIME,

@@ -16,7 +16,11 @@
 /* The interest whose first hook is @wait. */
 static inline struct kevent *kevent_of_wait(wait_queue_entry_t *wait)
 {
-	return &container_of(wait, struct kevent_file, hook.wait)->k;
+	struct kevent *k = &container_of(wait, struct kevent_file, hook.wait)->k;
+
+	/* One register for both is enough. */
+	OPTIMIZER_HIDE_VAR(k);
+	return k;
 }
 
 /**
@@ -31,6 +35,17 @@ static inline void kevent_list_recheck(struct kevent *k)
 	user->nr_listed[KEVENT_RECHECK]++;
 	k->list = KEVENT_RECHECK;
 	k->flags |= KEVENT_F_LISTED;
+}
+
+/**
+ * kevent_await_ack - disable a dispatch interest, until its record is acknowledged
+ * @k: the interest, just published; user->lock is held
+ */
+static inline void kevent_await_ack(struct kevent *k)
+{
+	k->flags |= KEVENT_F_DISABLED;
+	if (k->flags & KEVENT_WANT_LAST)
+		k->flags |= KEVENT_F_HELD;
 }
 
 /**
@@ -49,18 +64,20 @@ static __always_inline bool kevent_trigger(struct kevent *k, u32 bits,
 						       u64 data[2]))
 {
 	struct kevent_user *user = k->user;
+	/* Of POLL, which has none, dispatch is too rare to look for it. */
+	u16 dispatch = fill ? KEVENT_DISPATCH : 0;
 	unsigned long irqflags = kevent_lock(user);
 	u64 data[2] = {};
 	u16 record_flags;
 
 	trace_kevent_trigger(k, bits);
 	/*
-	 * Edge or level, armed, not modified meanwhile, its records consumed and
-	 * nothing held back for it; nothing before it in the backlog, nobody
-	 * asleep, room.
+	 * No one-shot, armed, not modified meanwhile, its records consumed and
+	 * nothing held back for it; nothing before it in the backlog, room.
 	 */
-	if (unlikely(k->flags & ~KEVENT_F_SHORT || bits & ~k->events ||
-		     user->attention || k->pos > user->consumed ||
+	if (unlikely(k->flags & ~(KEVENT_F_SHORT | dispatch) || bits & ~k->events ||
+		     user->attention & KEVENT_A_PENDING ||
+		     k->pos > user->consumed ||
 		     kevent_ring_unread(user) > user->mask))
 		return kevent_trigger_slow(k, bits, irqflags);
 	trace_kevent_publish(k, bits);
@@ -68,8 +85,12 @@ static __always_inline bool kevent_trigger(struct kevent *k, u32 bits,
 	k->seen[0] = bits;
 	record_flags = fill ? fill(k, bits, data) : 0;
 	k->pos = kevent_ring_push(user, k, bits, record_flags, data);
-	if (!(k->flags & KEVENT_EDGE))
+	if (k->flags & dispatch)
+		kevent_await_ack(k);
+	else if (!(k->flags & KEVENT_EDGE))
 		kevent_list_recheck(k);
+	if (unlikely(user->attention & KEVENT_A_SLEEPERS))
+		return kevent_notify_unlock(user, irqflags);
 	spin_unlock_irqrestore(&user->lock, irqflags);
 	return false;
 }

@@ -76,6 +76,7 @@ void kevent_user_put(struct kevent_user *user)
 	if (!refcount_dec_and_test(&user->refs))
 		return;
 	irq_work_sync(&user->poll_work);
+	kevent_inode_put_group(user);
 	kevent_uncharge_all(user);
 	kevent_uncharge_queue(user->ucounts);
 	kevent_ring_free(user);

@@ -88,7 +88,7 @@ static void kevent_user_event_show(const struct kevent *k, struct seq_file *m)
 const struct kevent_source_ops kevent_user_ops = {
 	.name		= "user",
 	.size		= sizeof(struct kevent_user_event),
-	.by_number	= true,
+	.identity	= KEVENT_IDENT_NUMBER,
 	.valid_events	= KEVENT_USER_TRIGGERED,
 	.always_events	= KEVENT_USER_TRIGGERED,
 	.check		= kevent_user_event_check,

@@ -239,13 +239,25 @@ static ktime_t kevent_now(clockid_t clock)
 	}
 }
 
+/* Is there nothing to publish, ask or detach? */
+static bool kevent_is_idle(const struct kevent_user *user)
+{
+	/* Without user->lock a hint: kevent_sleep() asks again under it. */
+	return data_race(!(user->need_query | user->nr_listed[KEVENT_BACKLOG] |
+			   user->nr_listed[KEVENT_DEFERRED] |
+			   user->nr_listed[KEVENT_RECHECK] |
+			   user->nr_listed[KEVENT_REAP]));
+}
+
 /*
- * Sleep until the deadline, the end of the minimum wait, or until chosen.
- * Return true if the deadline has passed.  @unread is what the ring holds, or 0
- * if there is something to collect.
+ * Sleep until the deadline, the end of the minimum wait, or until chosen; not if
+ * the caller took the queue for @idle and it is not.  Return true if the deadline
+ * has passed.  @unread is what the ring holds, or 0 if there is something to
+ * collect.
  */
 static bool kevent_sleep(struct kevent_user *user, u32 want,
-			 const struct kevent_wait_spec *spec, u32 *unread)
+			 const struct kevent_wait_spec *spec, bool idle,
+			 u32 *unread)
 {
 	struct kevent_waiter waiter = { .task = current, .want = want };
 	ktime_t expires = spec->deadline, *to = NULL;
@@ -265,7 +277,7 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 	spin_lock_irq(&user->lock);
 	kevent_ring_refresh(user);
 	*unread = kevent_ring_unread(user);
-	if (*unread >= want || user->need_query ||
+	if (*unread >= want || user->need_query || (idle && !kevent_is_idle(user)) ||
 	    (user->nr_listed[KEVENT_BACKLOG] && kevent_ring_has_room(user))) {
 		spin_unlock_irq(&user->lock);
 		return spec->has_deadline &&
@@ -315,12 +327,15 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		     struct kevent_wait_spec *spec)
 {
-	bool timed_out = !spec->may_sleep;
+	bool timed_out = !spec->may_sleep, idle;
 	u32 unread = 0, some;
 
 	for (;;) {
+		/* Nothing to collect: kevent_sleep() looks again, and at the ring. */
+		idle = !unread && !timed_out && min_nr &&
+		       kevent_is_idle(user) && !signal_pending(current);
 		/* Who is woken because there are enough collected before. */
-		if (unread < min_nr || !min_nr)
+		if (!idle && (unread < min_nr || !min_nr))
 			unread = kevent_collect(user, min_nr,
 						!timed_out && min_nr);
 		if (unread >= min_nr || timed_out)
@@ -340,7 +355,7 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		if (task_work_pending(current))
 			task_work_run();
 		timed_out = kevent_sleep(user, spec->min_wait_ns && !some ?
-					 1 : min_nr, spec, &unread);
+					 1 : min_nr, spec, idle, &unread);
 	}
 	/* One that dies here takes nothing: wake another. */
 	if (unlikely(fatal_signal_pending(current))) {

@@ -76,6 +76,15 @@ static inline bool kevent_sock_plain(const struct sock *sk)
 	       READ_ONCE(sk->sk_prot)->recvmsg == tcp_recvmsg;
 }
 
+/*
+ * A datagram of a UNIX socket may wait for its peer's room, and what is freed when
+ * it cannot be sent wakes as if there were some.
+ */
+static inline bool kevent_sock_peer_decides(const struct sock *sk)
+{
+	return sk->sk_family == AF_UNIX && sk->sk_type == SOCK_DGRAM;
+}
+
 /* Not enough to be announced, and room for more. */
 static bool kevent_sock_below_mark(const struct kevent_sock *ks,
 				   const struct sock *sk)
@@ -105,7 +114,7 @@ static bool kevent_sock_writable(const struct sock *sk, u8 shutdown)
 {
 	if (kevent_sock_is_tcp(sk))
 		return shutdown & SEND_SHUTDOWN || sk_stream_is_writeable(sk);
-	/* as unix_writable(); the peer of a datagram socket has a say as well */
+	/* as unix_writable() */
 	return sk->sk_type != SOCK_DGRAM &&
 	       refcount_read(&sk->sk_wmem_alloc) << 2 <= READ_ONCE(sk->sk_sndbuf);
 }
@@ -146,7 +155,7 @@ static inline u32 kevent_sock_resolve(const struct kevent_sock *ks,
 		else if (!kevent_sock_below_mark(ks, sk))
 			bits |= KEVENT_SOCK_RECV;
 	}
-	if (happened & EPOLLOUT)
+	if (happened & EPOLLOUT && !kevent_sock_peer_decides(sk))
 		bits |= KEVENT_SOCK_SEND;
 	/* connect(AF_UNSPEC) wakes with an error and has none. */
 	if (unlikely(!(happened & (EPOLLIN | EPOLLOUT)) || shutdown))
@@ -157,20 +166,17 @@ static inline u32 kevent_sock_resolve(const struct kevent_sock *ks,
 	return bits;
 }
 
-static __always_inline u16 kevent_sock_fill_inline(struct kevent *k, u32 bits,
-						   u64 data[2])
+/* Of a socket whose wake-ups are resolved. */
+static __always_inline u16 kevent_sock_fill_known(struct kevent *k, u32 bits,
+						  u64 data[2])
 {
-	const struct kevent_sock *ks = kevent_to_sock(k);
-	const struct sock *sk;
+	const struct sock *sk = kevent_sk(k);
 	u16 flags = 0;
 	int bytes;
 
 	if (unlikely(bits & KEVENT_SOCK_CONNECT))	/* told once */
 		WRITE_ONCE(k->events, k->events & ~KEVENT_SOCK_CONNECT);
-	if (unlikely(!ks->known))
-		return 0;
-	sk = kevent_sk(k);
-	if (unlikely(inet_sk_state_load(sk) == TCP_LISTEN)) {
+	if (unlikely(READ_ONCE(sk->sk_state) == TCP_LISTEN)) {
 		data[0] = sk->sk_family == AF_UNIX ?
 			  skb_queue_len_lockless(&sk->sk_receive_queue) :
 			  READ_ONCE(sk->sk_ack_backlog);
@@ -191,40 +197,52 @@ static __always_inline u16 kevent_sock_fill_inline(struct kevent *k, u32 bits,
 
 static u16 kevent_sock_fill(struct kevent *k, u32 bits, u64 data[2])
 {
-	return kevent_sock_fill_inline(k, bits, data);
+	return kevent_to_sock(k)->known ? kevent_sock_fill_known(k, bits, data) : 0;
+}
+
+/* Whatever a wake-up may mean; see kevent_sock_wake(). */
+static noinline int kevent_sock_wake_any(struct kevent *k, __poll_t happened)
+{
+	u32 events = READ_ONCE(k->events), bits;
+
+	bits = events & kevent_sock_resolve(kevent_to_sock(k), kevent_sk(k),
+					    happened);
+	/* The peer of a datagram socket decides, or a connection has no room yet. */
+	if (unlikely((!happened || happened & EPOLLOUT) &&
+		     events & KEVENT_SOCK_SEND & ~bits))
+		kevent_trigger_query(k);
+	if (!bits)
+		return 0;
+	trace_kevent_trigger(k, bits);
+	/* Of those that watch exclusively, all hear of errors and changes. */
+	return kevent_trigger_slow(k, bits, kevent_lock(k->user)) && happened &&
+	       !(bits & (KEVENT_SOCK_HUP | KEVENT_SOCK_ERROR));
 }
 
 static int kevent_sock_wake(wait_queue_entry_t *wait, unsigned int mode,
 			    int sync, void *key)
 {
 	struct kevent *k = kevent_of_wait(wait);
+	const struct sock *sk = kevent_sk(k);
 	__poll_t happened = key_to_poll(key);
-	/* kevent_hook_sync() makes sure that a change is seen in time. */
-	u32 events = READ_ONCE(k->events), bits;
 
 	trace_kevent_wake(k, (__force u32)happened);
-	bits = events & kevent_sock_resolve(kevent_to_sock(k), kevent_sk(k),
-					    happened);
-	/* The peer of a datagram socket went, or a connection has no room yet. */
-	if (unlikely(!happened && events & KEVENT_SOCK_SEND & ~bits))
-		kevent_trigger_query(k);
-	if (!bits)
+	/* Data for who takes any amount, and nothing else: nearly always. */
+	if (unlikely((happened & (EPOLLIN | EPOLLOUT)) != EPOLLIN ||
+		     READ_ONCE(kevent_to_sock(k)->lowat) > 1 ||
+		     inet_sk_state_load(sk) == TCP_LISTEN ||
+		     READ_ONCE(sk->sk_shutdown) || kevent_sock_has_error(sk)))
+		return kevent_sock_wake_any(k, happened);
+	/* kevent_hook_sync() makes sure that a change is seen in time. */
+	if (!(READ_ONCE(k->events) & KEVENT_SOCK_RECV))
 		return 0;
-	/* Of those that watch exclusively, all hear of errors and changes. */
-	return kevent_trigger(k, bits, kevent_sock_fill_inline) && happened &&
-	       !(bits & (KEVENT_SOCK_HUP | KEVENT_SOCK_ERROR));
+	return kevent_trigger(k, KEVENT_SOCK_RECV, kevent_sock_fill_known);
 }
 
 static int kevent_sock_wake_vague(wait_queue_entry_t *wait, unsigned int mode,
 				  int sync, void *key)
 {
-	struct kevent *k = kevent_of_wait(wait);
-	__poll_t happened = key_to_poll(key);
-
-	trace_kevent_wake(k, (__force u32)happened);
-	if (happened && !((__force u32)happened & READ_ONCE(k->events)))
-		return 0;
-	return kevent_hook_wake_vague(&kevent_to_file(k)->hook, k, happened);
+	return kevent_hook_wake_ask(wait, kevent_of_wait(wait), key);
 }
 
 /* What ->poll said, in events of sockets. */
