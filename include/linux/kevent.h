@@ -6,6 +6,7 @@
 #define _LINUX_KEVENT_H
 
 #include <linux/fs.h>
+#include <linux/sched/signal.h>
 
 #ifdef CONFIG_KEVENT
 
@@ -28,6 +29,48 @@ static inline void kevent_release(struct file *file)
 #else
 
 static inline void kevent_release(struct file *file)
+{
+}
+
+#endif
+
+#ifdef CONFIG_KEVENT_SIGNAL
+
+void kevent_signal_sent(int sig, const struct kernel_siginfo *info,
+			struct task_struct *t);
+void kevent_signals_end(struct task_struct *t);
+
+/**
+ * kevent_signal - a signal is sent, whatever becomes of it
+ * @sig: its number
+ * @info: as the signal code has it, special values included
+ * @t: who it is sent to, its siglock held
+ */
+static inline void kevent_signal(int sig, const struct kernel_siginfo *info,
+				 struct task_struct *t)
+{
+	if (unlikely(READ_ONCE(t->signal->kevent)))
+		kevent_signal_sent(sig, info, t);
+}
+
+/**
+ * kevent_release_signals - end the interests in a process's signals
+ * @t: its only thread, which executes another program or exits
+ */
+static inline void kevent_release_signals(struct task_struct *t)
+{
+	if (unlikely(t->signal->kevent))
+		kevent_signals_end(t);
+}
+
+#else
+
+static inline void kevent_signal(int sig, const struct kernel_siginfo *info,
+				 struct task_struct *t)
+{
+}
+
+static inline void kevent_release_signals(struct task_struct *t)
 {
 }
 

@@ -73,7 +73,7 @@
  * - %KEVENT_WANT_LAST: publish a final record flagged %KEVENT_REC_LAST when
  *   the interest ends, for whatever reason
  * - %KEVENT_START_DISABLED: register disabled
- * - %KEVENT_EXCLUSIVE: types with a descriptor: of several queues that watch it
+ * - %KEVENT_EXCLUSIVE: POLL and SOCKET: of several queues that watch it
  *   exclusively, wake one that sleeps, all if none does; errors, hang-ups and
  *   what has to be asked for go to all.  What a queue did not consume when it
  *   disables or ends the interest wakes another one
@@ -196,13 +196,120 @@
 #define KEVENT_USER_COUNT	1
 
 /**
+ * DOC: events of inodes
+ *
+ * %KEVENT_TYPE_INODE: &struct kevent_change.ident is a descriptor of the file or
+ * directory, or, with a path at &struct kevent_change.addr, of the directory where
+ * the path begins, or AT_FDCWD.  The interest is in the inode: descriptor and path
+ * may change, so only %KEVENT_BY_ID reaches it afterwards.  A queue has one per
+ * inode.  Who adds it must be allowed to read the inode, and a queue that watches
+ * inodes counts as an inotify instance of who made it.  Each event has the value of
+ * inotify's; level and edge are the same.
+ *
+ * - %KEVENT_INODE_MODIFY: a file was written or truncated
+ * - %KEVENT_INODE_ATTRIB: mode, owner, times, number of links ... changed
+ * - %KEVENT_INODE_CLOSE_WRITE, %KEVENT_INODE_CLOSE_NOWRITE: closed by who could
+ *   write, could not
+ * - %KEVENT_INODE_OPEN: opened
+ * - %KEVENT_INODE_MOVED_FROM, %KEVENT_INODE_MOVED_TO: something was renamed out
+ *   of or into the directory
+ * - %KEVENT_INODE_CREATE, %KEVENT_INODE_DELETE: the directory got an entry, lost
+ *   one
+ * - %KEVENT_INODE_DELETE_SELF: the last link is gone and nobody has it open; ends
+ *   the interest
+ * - %KEVENT_INODE_MOVE_SELF: the inode itself was renamed
+ * - %KEVENT_INODE_UNMOUNT: the file system was unmounted; always watched, ends the
+ *   interest
+ *
+ * With a directory the first four events tell of what is in it as well.
+ *
+ * &struct ukevent.data: [0] number of the inode concerned, in a directory that of
+ * the entry; [1] cookie of a rename, the same in the records of both directories,
+ * 0 for none.  A record can stand for several changes.  If these were of several
+ * inodes or renames, or the number is not known, the record has
+ * %KEVENT_REC_UNKNOWN and 0 for what would differ: look at the directory.
+ *
+ * &struct kevent_change.param: [%KEVENT_INODE_LOOKUP] %KEVENT_INODE_NOFOLLOW: a
+ * symbolic link at the end of the path is not followed; %KEVENT_INODE_ONLYDIR:
+ * -ENOTDIR for what is no directory.  MODIFY can ask for events that ADD asked
+ * for, as those were permitted.
+ */
+#define KEVENT_INODE_MODIFY		0x0002
+#define KEVENT_INODE_ATTRIB		0x0004
+#define KEVENT_INODE_CLOSE_WRITE	0x0008
+#define KEVENT_INODE_CLOSE_NOWRITE	0x0010
+#define KEVENT_INODE_OPEN		0x0020
+#define KEVENT_INODE_MOVED_FROM		0x0040
+#define KEVENT_INODE_MOVED_TO		0x0080
+#define KEVENT_INODE_CREATE		0x0100
+#define KEVENT_INODE_DELETE		0x0200
+#define KEVENT_INODE_DELETE_SELF	0x0400
+#define KEVENT_INODE_MOVE_SELF		0x0800
+#define KEVENT_INODE_UNMOUNT		0x2000
+
+#define KEVENT_INODE_CLOSE	(KEVENT_INODE_CLOSE_WRITE | KEVENT_INODE_CLOSE_NOWRITE)
+#define KEVENT_INODE_MOVE	(KEVENT_INODE_MOVED_FROM | KEVENT_INODE_MOVED_TO)
+
+#define KEVENT_INODE_LOOKUP	0
+
+#define KEVENT_INODE_NOFOLLOW	(1U << 0)
+#define KEVENT_INODE_ONLYDIR	(1U << 1)
+
+/**
+ * DOC: signals
+ *
+ * %KEVENT_TYPE_SIGNAL: &struct kevent_change.ident is the number of a signal,
+ * other than SIGKILL and SIGSTOP; %KEVENT_SIGNAL_SENT is always watched.  Level and
+ * edge are the same.  The interest is in the process that adds it, whoever waits
+ * on the queue; a queue has one per signal number, a process at most 64.  It ends
+ * when the process executes another program or exits; a child does not inherit it.
+ *
+ * Every signal sent to the process or to a thread of it is told, also if it is
+ * ignored, blocked, pending already, or dropped as too many are queued; not
+ * those of faults of a thread of its own (SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+ * SIGTRAP, SIGSYS from the kernel).  What becomes of the signal otherwise does not
+ * change: set it to SIG_IGN and the record takes the place of its delivery.
+ *
+ * &struct ukevent.data: [0] signals since the last record in the lower 32 bits
+ * (%KEVENT_SIGNAL_COUNT()), the sender of the last one in the upper 32 bits
+ * (%KEVENT_SIGNAL_SENDER()), as the si_pid that the process would see, 0 for the
+ * kernel; [1] its value: that of sigqueue(3) or of the timer, of SIGCHLD the
+ * si_status, of SIGIO the descriptor, else 0.
+ */
+#define KEVENT_SIGNAL_SENT	0x0001
+
+#define KEVENT_SIGNAL_COUNT(data0)	((__u32)(data0))
+#define KEVENT_SIGNAL_SENDER(data0)	((__s32)((data0) >> 32))
+
+/**
+ * DOC: exit of processes
+ *
+ * %KEVENT_TYPE_PROCESS: &struct kevent_change.ident is a pidfd;
+ * %KEVENT_PROCESS_EXITED is always watched.  The record ends the interest, as with
+ * %KEVENT_ONESHOT; the close of the pidfd does before, with %KEVENT_PROCESS_HUP
+ * in the last record.  The pidfd of a thread (PIDFD_THREAD) tells of the thread; if
+ * that executes another program and takes the process's number over, without a
+ * status.
+ *
+ * Who is not the parent needs the right to read the process's state as of
+ * ptrace(2), PTRACE_MODE_READ_FSCREDS.
+ *
+ * &struct ukevent.data: [0] the status as of wait(2), for WIFEXITED() and so on.  With
+ * %KEVENT_REC_UNKNOWN it is not known: the process was reaped before the
+ * interest was added, or has got credentials since, or is not dumpable any more, so
+ * that it is kept from who added it.
+ */
+#define KEVENT_PROCESS_EXITED	0x0001
+#define KEVENT_PROCESS_HUP	0x0010
+
+/**
  * struct kevent_change - one change to a queue's set of interests
  * @op: what to do, %KEVENT_OP_ADD and so on
  * @type: what kind of thing @ident names, %KEVENT_TYPE_POLL and so on
  * @flags: %KEVENT_EDGE and so on
  * @cookie: the program's own value, copied into every record
- * @ident: what is watched: a file descriptor, or a number the caller chose,
- *	depending on @type
+ * @ident: what is watched: a file descriptor, a number the caller chose or that of
+ *	a signal, depending on @type
  * @events: the events of interest; for %KEVENT_TYPE_POLL the bits of poll(2),
  *	of which the error and hang-up bits are always watched; for other types
  *	%KEVENT_SOCK_RECV, %KEVENT_TIMER_EXPIRED and so on
