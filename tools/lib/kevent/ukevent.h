@@ -518,6 +518,65 @@ static inline int ukevent_trigger(struct ukevent_queue *q, uint64_t number,
 }
 
 /**
+ * ukevent_add_inode - watch a file or directory
+ * @q: the queue
+ * @fd: its descriptor, or with @path a directory or AT_FDCWD
+ * @path: relative to @fd, or NULL
+ * @lookup: %KEVENT_INODE_NOFOLLOW, %KEVENT_INODE_ONLYDIR
+ * @events: %KEVENT_INODE_MODIFY and so on
+ * @flags: %KEVENT_ONESHOT and so on
+ * @cookie: value to find in the records
+ * @id: receives what ukevent_op_id() takes; may be NULL
+ *
+ * Return: 0 or a negative error number.
+ */
+static inline int ukevent_add_inode(struct ukevent_queue *q, int fd,
+				    const char *path, uint32_t lookup,
+				    uint32_t events, uint32_t flags,
+				    uint64_t cookie, uint64_t *id)
+{
+	struct kevent_change change;
+	int ret;
+
+	memset(&change, 0, sizeof(change));
+	change.op = KEVENT_OP_ADD;
+	change.type = KEVENT_TYPE_INODE;
+	change.flags = flags;
+	change.cookie = cookie;
+	change.ident = fd;
+	change.events = events;
+	change.addr = (uintptr_t)path;
+	change.param[KEVENT_INODE_LOOKUP] = lookup;
+	ret = ukevent_change(q, &change);
+	if (id)
+		*id = change.id;
+	return ret;
+}
+
+/**
+ * ukevent_op_id - remove, enable or disable an interest by its id
+ * @q: the queue
+ * @op: %KEVENT_OP_REMOVE, %KEVENT_OP_ENABLE or %KEVENT_OP_DISABLE
+ * @type: as at ADD
+ * @id: from ADD
+ * @flags: 0, or %KEVENT_ACK with %KEVENT_OP_REMOVE
+ *
+ * Return: 0 or a negative error number.
+ */
+static inline int ukevent_op_id(struct ukevent_queue *q, unsigned int op,
+				unsigned int type, uint64_t id, uint32_t flags)
+{
+	struct kevent_change change;
+
+	memset(&change, 0, sizeof(change));
+	change.op = op;
+	change.type = type;
+	change.flags = flags | KEVENT_BY_ID;
+	change.id = id;
+	return ukevent_change(q, &change);
+}
+
+/**
  * ukevent_op_poll - remove, enable or disable the interest in a descriptor
  * @q: the queue
  * @op: %KEVENT_OP_REMOVE, %KEVENT_OP_ENABLE or %KEVENT_OP_DISABLE

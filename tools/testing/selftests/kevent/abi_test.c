@@ -67,7 +67,7 @@ TEST(layout)
 	CHECK_FIELD(kevent_wait_args, changes_done, 52);
 	CHECK_FIELD(kevent_wait_args, reserved, 56);
 
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__i386__)
 	EXPECT_EQ(500, __NR_kevent_create);
 	EXPECT_EQ(503, __NR_kevent_get_events);
 #endif

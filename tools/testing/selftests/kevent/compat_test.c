@@ -2,7 +2,8 @@
 /*
  * T40: the calls as a 32-bit program makes them.  There is one layout for both
  * and no compat entry, so a 64-bit program that enters the kernel the 32-bit way
- * finds out what matters: the numbers, the structs, the signal mask.
+ * finds out what matters: the numbers, the structs, the signal mask.  A 32-bit
+ * program has no other way.
  */
 #include "kevent_test.h"
 #include <setjmp.h>
@@ -30,6 +31,13 @@ static long int80(long nr, long a, long b, long c, long d, long e, long f)
 			       "D" (e)
 			     : "memory", "cc", "r9", "r10", "r11");
 	return (int)ret;
+}
+#elif defined(__i386__)
+static long int80(long nr, long a, long b, long c, long d, long e, long f)
+{
+	long ret = syscall(nr, a, b, c, d, e, f);
+
+	return ret < 0 ? -errno : ret;
 }
 #else
 static long int80(long nr, long a, long b, long c, long d, long e, long f)
@@ -69,7 +77,7 @@ struct low {
 FIXTURE(compat)
 {
 	struct low *low;
-	long addr;
+	__u64 addr;
 	int fd;
 };
 
@@ -82,8 +90,8 @@ FIXTURE_SETUP(compat)
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 #endif
 	ASSERT_NE((struct low *)MAP_FAILED, self->low);
-	self->addr = (long)self->low;
-	ASSERT_GT(1L << 31, self->addr);
+	self->addr = (unsigned long)self->low;
+	ASSERT_GT(1ULL << 32, self->addr);
 	self->fd = make_eventfd(0);
 	ASSERT_LE(0, self->fd);
 }
@@ -92,7 +100,7 @@ FIXTURE_TEARDOWN(compat)
 {
 }
 
-#define LOW(field) (self->addr + (long)offsetof(struct low, field))
+#define LOW(field) (self->addr + offsetof(struct low, field))
 
 TEST_F(compat, ring)
 {

@@ -952,6 +952,13 @@ static int fill_quietly(struct ukevent_queue *q, int fd, size_t size)
 
 #define FILL() fill_quietly(&self->q, self->s.fd, variant->size)
 
+/*
+ * Whether the peer of a datagram socket has room is asked, as wake-ups tell of the
+ * own buffer only; of others it is told at once.
+ */
+#define ROOM_TOLD() (variant->type == SOCK_DGRAM ? flush_ring(q) : \
+		     ring_reaches(q, 1))
+
 TEST_F(sending, edge)
 {
 	struct ukevent_queue *q = &self->q;
@@ -965,6 +972,7 @@ TEST_F(sending, edge)
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, FILL());
 		ASSERT_EQ(0, make_room(&self->s));
+		EXPECT_EQ(1, ROOM_TOLD());
 		EXPECT_EQ(SK_SEND, gather(q, SK_SEND, &sum));
 		EXPECT_SOCK(&sum, 1, SK_SEND, 0, 0);
 	}
@@ -981,7 +989,7 @@ TEST_F(sending, level)
 	ASSERT_EQ(0, FILL());
 	EXPECT_QUIET(q);
 	ASSERT_EQ(0, make_room(&self->s));
-	EXPECT_EQ(1, ring_reaches(q, 1));
+	EXPECT_EQ(1, ROOM_TOLD());
 	EXPECT_TAKE_SOCK(q, 1, SK_SEND, 0, 0);
 	EXPECT_EQ(1, flush_ring(q));
 	EXPECT_TAKE_SOCK(q, 1, SK_SEND, 0, 0);
@@ -996,7 +1004,7 @@ TEST_F(sending, oneshot)
 			      KEVENT_WANT_LAST, 1, NULL));
 	EXPECT_QUIET(q);
 	ASSERT_EQ(0, make_room(&self->s));
-	EXPECT_EQ(1, ring_reaches(q, 1));
+	EXPECT_EQ(1, ROOM_TOLD());
 	EXPECT_TAKE_SOCK(q, 1, SK_SEND, 0, LAST);
 	EXPECT_QUIET(q);
 }
@@ -1013,7 +1021,7 @@ TEST_F(sending, dispatch)
 	EXPECT_EQ(0, op_sock(q->fd, KEVENT_OP_ENABLE, self->s.fd));
 	EXPECT_QUIET(q);
 	ASSERT_EQ(0, make_room(&self->s));
-	EXPECT_EQ(1, ring_reaches(q, 1));
+	EXPECT_EQ(1, ROOM_TOLD());
 	EXPECT_TAKE_SOCK(q, 1, SK_SEND, 0, 0);
 	EXPECT_QUIET(q);
 }
@@ -1031,7 +1039,7 @@ TEST_F(sending, modified_while_full)
 	EXPECT_EQ(0, modify_sock(q->fd, self->s.fd, SK_RECV | SK_SEND, 0, 2));
 	EXPECT_QUIET(q);
 	ASSERT_EQ(0, make_room(&self->s));
-	EXPECT_EQ(1, ring_reaches(q, 1));
+	EXPECT_EQ(1, ROOM_TOLD());
 	EXPECT_TAKE_SOCK(q, 2, SK_SEND, 0, 0);
 }
 
@@ -1073,14 +1081,14 @@ TEST(sending_relay)
 	ASSERT_EQ(0, add_sock(kfd, second, SK_SEND, KEVENT_DISPATCH, 1, NULL));
 	EXPECT_QUIET(&q);
 	recv_all(l.fd);
-	EXPECT_EQ(1, ring_reaches(&q, 1));
+	EXPECT_EQ(1, flush_ring(&q));
 	EXPECT_TAKE_SOCK(&q, 1, SK_SEND, 0, 0);
 	/* and by ENABLE */
 	ASSERT_EQ(0, fill(first, 1));
 	EXPECT_EQ(0, op_sock(kfd, KEVENT_OP_ENABLE, second));
 	EXPECT_QUIET(&q);
 	recv_all(l.fd);
-	EXPECT_EQ(1, ring_reaches(&q, 1));
+	EXPECT_EQ(1, flush_ring(&q));
 	EXPECT_TAKE_SOCK(&q, 1, SK_SEND, 0, 0);
 	/* and by MODIFY to level, whose re-check asks once more */
 	ASSERT_EQ(0, fill(first, 1));
@@ -1088,12 +1096,12 @@ TEST(sending_relay)
 	EXPECT_EQ(0, modify_sock(kfd, second, SK_SEND, 0, 2));
 	EXPECT_QUIET(&q);
 	recv_all(l.fd);
-	EXPECT_EQ(1, ring_reaches(&q, 1));
+	EXPECT_EQ(1, flush_ring(&q));
 	EXPECT_TAKE_SOCK(&q, 2, SK_SEND, 0, 0);
 	ASSERT_EQ(0, fill(first, 1));
 	EXPECT_QUIET(&q);
 	recv_all(l.fd);
-	EXPECT_EQ(1, ring_reaches(&q, 1));
+	EXPECT_EQ(1, flush_ring(&q));
 	EXPECT_TAKE_SOCK(&q, 2, SK_SEND, 0, 0);
 	close(first);
 	close(second);
@@ -1214,6 +1222,25 @@ TEST_F(receiver, goes_under_sleeper)
 	EXPECT_EQ(0, waiter_done(&w, TEST_SHORT_MS));
 	ASSERT_EQ(0, end_receiver(&self->l, &self->other, variant->purge));
 	EXPECT_EQ(1, waiter_result(&w));
+	EXPECT_TAKE_SOCK(q, 1, SK_SEND, 0, 0);
+}
+
+/* A send that failed gives its buffer back, which is no room in the queue. */
+TEST_F(receiver, failed_send_tells_nothing)
+{
+	struct ukevent_queue *q = &self->q;
+	int i;
+
+	NO_ROOM();
+	for (i = 0; i < 10; i++) {
+		EXPECT_EQ(-1, send(self->second, "x", 1, 0));
+		EXPECT_EQ(EAGAIN, errno);
+		flush_ring(q);
+		EXPECT_EQ(0, take_all(q, NULL));
+	}
+	recv_all(self->l.fd);
+	EXPECT_TRUE(ring_or_pending(q));
+	EXPECT_EQ(1, flush_ring(q));
 	EXPECT_TAKE_SOCK(q, 1, SK_SEND, 0, 0);
 }
 

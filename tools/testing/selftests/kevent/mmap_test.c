@@ -26,9 +26,10 @@ FIXTURE_TEARDOWN(map)
 	close(self->fd);
 }
 
+/* Not mmap(), which in a 32-bit program cuts the offset. */
 static int try_map(int kfd, __u64 offset, __u64 size, int prot, int flags)
 {
-	void *p = mmap(NULL, size, prot, flags, kfd, offset);
+	void *p = mmap64(NULL, size, prot, flags, kfd, offset);
 
 	if (p == MAP_FAILED)
 		return -errno;

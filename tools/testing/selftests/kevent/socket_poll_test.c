@@ -471,11 +471,6 @@ static bool is_unconnected(const struct stage *s, __u32 bits)
 	       !s->shut && !(bits & SK_RDHUP);
 }
 
-static bool is_relayed(const struct stage *s, __u32 bits)
-{
-	return s->kind & (K_PAIR | K_CLIENT);
-}
-
 /**
  * struct difference - told is something else than what poll() says
  * @asked: to somebody who asked for this
@@ -499,8 +494,6 @@ static const struct difference {
 	{ SK_CONNECT, is_connected, .more = SK_CONNECT },
 	/* that it is not connected yet is nothing new for who waits for it */
 	{ SK_CONNECT, is_unconnected, .less = SK_SEND | SK_HUP },
-	/* UNIX wakes who may have room, without a look at the peer's queue */
-	{ SK_SEND, is_relayed, .maybe = SK_SEND },
 };
 
 /*

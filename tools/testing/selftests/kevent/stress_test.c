@@ -379,7 +379,8 @@ TEST_F_TIMEOUT(stress, oneshot_storm, 300)
 		i = n % 16;
 		eventfd_take(fds[i]);
 		ret = add_fd(q->fd, fds[i], EV_IN, KEVENT_ONESHOT |
-			     KEVENT_WANT_LAST, i << 32 | added[i], NULL);
+			     KEVENT_WANT_LAST, (__u64)i << 32 | added[i],
+			     NULL);
 		ASSERT_TRUE(!ret || ret == -EEXIST);
 		added[i] += !ret;
 		if (n % 5 == 0) {
