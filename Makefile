@@ -2,10 +2,13 @@
 # scripts through the environment.
 help:
 	@echo 'make run            boot a kernel with kevent; its web server is at localhost:PORT (8080)'
-	@echo 'make test           selftests in the guest, for VARIANTS ("plain kasan"; there is kcsan)'
+	@echo 'make test           selftests in the guest, for VARIANTS ("plain plain32 kasan"; there is kcsan)'
 	@echo 'make shell          a root shell in the guest'
 	@echo 'make kernel         only build, for VARIANT (plain)'
-	@echo 'make bench          instructions per event, beside epoll'
+	@echo 'make bench          instructions per event, beside epoll and io_uring'
+	@echo 'make bench-full     with all peers and curves; writes build/bench/report.html'
+	@echo 'make coverage       which lines of kevent do the selftests reach?'
+	@echo 'make check-configs  does it build in every configuration, and is it gone with KEVENT=n?'
 	@echo 'make check-diffs    do all diffs apply to every 6.12 the package archive lists?'
 	@echo 'make check-harness  are failed tests, splats, hangs and failed boots really caught?'
 	@echo 'make clean          remove build/'
@@ -31,6 +34,15 @@ bench:
 	@scripts/build.sh plain
 	@bench/run.sh
 
+bench-full:
+	@bench/full.sh
+
+coverage:
+	@scripts/coverage.sh
+
+check-configs:
+	@scripts/check-configs.sh
+
 check-diffs:
 	@scripts/check-diffs.sh
 
@@ -44,4 +56,4 @@ clean:
 distclean: clean
 	@scripts/distclean.sh
 
-.PHONY: help run shell test kernel bench check-diffs check-harness clean distclean
+.PHONY: help run shell test kernel bench bench-full coverage check-configs check-diffs check-harness clean distclean

@@ -7,6 +7,7 @@
 #   BOOT_TIMEOUT  seconds until the guest must be up (default 120)
 #   PERCENT       length of the race loops (default 100, sanitised kernels 15)
 #   TESTS         what to run, e.g. kevent:abi_test (default kevent)
+#   KEVENT_BITS   32: as 32-bit programs
 . "$(dirname "$0")/lib.sh"
 
 variant=$1 label=$2 append=${3:-}
@@ -21,7 +22,7 @@ boot_limit=${BOOT_TIMEOUT:-120}
 # Nothing of an earlier run may count.
 rm -f "$logs"/*
 step "$label: booting, time limit $limit s, logs in $(short "$logs")/"
-"$TOP/scripts/boot.sh" --kernel "$OUT/$variant/bzImage" --initrd "$OUT/initramfs.gz" --logs "$logs" \
+"$TOP/scripts/boot.sh" --kernel "$OUT/$variant/bzImage" --initrd "$OUT/initramfs${KEVENT_BITS:-}.gz" --logs "$logs" \
 	--mem $mem --append "kevent.mode=test kevent.percent=$percent ${TESTS:+kevent.tests=$TESTS} $append" \
 	</dev/null >"$logs/qemu.log" 2>&1 &
 qemu=$!

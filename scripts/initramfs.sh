@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # initramfs.sh RESULT [DIR...]: an initramfs from busybox, scripts/guest, the
 # programs in build/user and what stands in each DIR, as the guest's root.
+#   KEVENT_BITS   32: the programs in build/user32
 . "$(dirname "$0")/lib.sh"
 
 result=$1
 shift
+user=$OUT/user${KEVENT_BITS:-}
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
@@ -26,7 +28,7 @@ ldd "$timeout" | grep -o '/[^ ]*' | while read -r library; do
 	cp -L "$library" "$root$library"
 done
 
-cp -a "$OUT/user/selftests/." "$root/selftests/"
+cp -a "$user/selftests/." "$root/selftests/"
 # Tests that check the harness, see test-harness.sh; not run by default.
 cp -a "$TOP/scripts/guest/harness" "$root/selftests/harness"
 for test in "$root"/selftests/harness/*.sh; do
@@ -34,9 +36,9 @@ for test in "$root"/selftests/harness/*.sh; do
 done
 
 for program in http-server echo-server; do
-	if [[ -x $OUT/user/samples/$program ]]; then cp "$OUT/user/samples/$program" "$root/usr/bin/"; fi
+	if [[ -x $user/samples/$program ]]; then cp "$user/samples/$program" "$root/usr/bin/"; fi
 done
-if [[ -d $OUT/user/samples/www ]]; then cp -a "$OUT/user/samples/www/." "$root/srv/www/"; fi
+if [[ -d $user/samples/www ]]; then cp -a "$user/samples/www/." "$root/srv/www/"; fi
 
 for dir in "$@"; do cp -a "$dir/." "$root/"; done
 

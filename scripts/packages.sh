@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# packages.sh GROUP...: installs what is missing of what the groups build, test
-# and bench need; whoever is not root is told the command.
+# packages.sh GROUP...: installs what is missing of what the groups build, build32,
+# test, bench and bench-full need; whoever is not root is told the command.
 . "$(dirname "$0")/lib.sh"
 
 missing=()
@@ -39,7 +39,19 @@ find_missing()
 			need qemu-system-x86 has qemu-system-x86_64
 			if [[ -z ${KSRC:-} ]]; then need linux-source-6.12 dpkg -L linux-source-6.12; fi
 			;;
-		bench | test)
+		build32)
+			# Not gcc-multilib: cross compilers would have to go for it.
+			need libc6-dev-i386 compiles '#include <gnu/stubs.h>' -m32 -fsyntax-only
+			need "lib32gcc-$(gcc -dumpversion 2>/dev/null || echo 12)-dev" compiles '' -m32 -nostdlib -lgcc -lgcc_eh
+			;;
+		bench)
+			need python3 has python3
+			need liburing-dev compiles '#include <liburing.h>' -static -luring
+			;;
+		bench-full)
+			need gnuplot-nox has gnuplot
+			;;
+		test)
 			need python3 has python3
 			;;
 		esac

@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
 # Builds, boots and tests each variant; the last line sums up.
-#   VARIANTS       default "plain kasan"; there is kcsan as well
+#   VARIANTS       default "plain plain32 kasan"; there is kcsan as well.  With 32
+#                  after its name a kernel runs the tests as 32-bit programs
 #   CHECK_HARNESS  set: also prove that failures of every kind are caught
 #   TIMEOUT, BOOT_TIMEOUT, TESTS: see guest-test.sh
 . "$(dirname "$0")/lib.sh"
 
-read -ra variants <<<"${VARIANTS:-plain kasan}"
+read -ra variants <<<"${VARIANTS:-plain plain32 kasan}"
+packages=(build test)
 for variant in "${variants[@]}"; do
-	[[ -f $TOP/configs/$variant.config && $variant != base ]] || die "no such variant: $variant (see configs/)"
+	kernel=${variant%32}
+	[[ -f $TOP/configs/$kernel.config && $kernel != base ]] || die "no such variant: $variant (see configs/)"
 done
-
-"$TOP/scripts/packages.sh" test
+# All at once, for whoever has to ask for them.
+if [[ "${variants[*]} " = *'32 '* ]]; then packages+=(build32); fi
+"$TOP/scripts/packages.sh" "${packages[@]}"
 
 passed=0 failed=0 skipped=0
 # count FILE: adds what a judge wrote; without the file it did not get that far
@@ -28,20 +32,23 @@ if ! awk -f "$TOP/scripts/traps.awk" "$selftests"/*_test.c "$selftests/traps.rst
 fi
 
 for variant in "${variants[@]}"; do
+	kernel=${variant%32}
+	export KEVENT_BITS=${variant#"$kernel"}
 	rm -f "$LOGS/$variant/counts"
-	if "$TOP/scripts/build.sh" "$variant"; then
-		"$TOP/scripts/guest-test.sh" "$variant" "$variant" || true
+	if "$TOP/scripts/build.sh" "$kernel"; then
+		"$TOP/scripts/guest-test.sh" "$kernel" "$variant" || true
 	else
 		echo "FAILED BUILD ($variant): see above"
 	fi
 	count "$LOGS/$variant/counts"
-	if [[ ! ${TESTS:-} && -f $OUT/initramfs.gz ]]; then
+	if [[ ! ${TESTS:-}$KEVENT_BITS && -f $OUT/initramfs.gz ]]; then
 		rm -f "$LOGS/http-$variant/counts"
 		"$TOP/scripts/http-test.sh" "$variant" || true
 		count "$LOGS/http-$variant/counts"
 	fi
 done
 
+unset KEVENT_BITS
 if [[ ${CHECK_HARNESS:-} && -f $OUT/initramfs.gz ]]; then
 	rm -f "$LOGS/harness.counts"
 	"$TOP/scripts/test-harness.sh" || true

@@ -3,41 +3,46 @@
 # through the kernel's own infrastructure, and samples.  One build serves all
 # variants.  Leaves in build/user: selftests (as run_kselftest.sh wants them)
 # and samples; the kernel's headers are in build/user/objects/usr/include.
+#   KEVENT_BITS   32: all that as 32-bit programs, in build/user32
 . "$(dirname "$0")/lib.sh"
 lock_cache
 
+bits=${KEVENT_BITS:-}
 tree=$(<"$OUT/source")
-objects=$(dirname "$tree")/build/user
-mkdir -p "$objects" "$OUT/user"
-ln -sfn "$objects" "$OUT/user/objects"
+objects=$(dirname "$tree")/build/user$bits
+out=$OUT/user$bits
+mkdir -p "$objects" "$out"
+ln -sfn "$objects" "$out/objects"
+
+cc="ccache gcc${bits:+ -m$bits}"
 
 headers() { make -C "$tree" O="$objects" HOSTCC="ccache gcc" headers; }
 
-# Static: the guest has no libraries.
+# Static: the guest has no libraries.  The harness makes 64-bit numbers of pointers.
 selftests()
 {
 	make -C "$tree/tools/testing/selftests" O="$objects" TARGETS=kevent FORCE_TARGETS=1 \
-		KSFT_INSTALL_PATH="$objects/selftests" CC="ccache gcc" USERLDFLAGS=-static \
+		KSFT_INSTALL_PATH="$objects/selftests" CC="$cc${bits:+ -Wno-pointer-to-int-cast}" USERLDFLAGS=-static \
 		-j"$JOBS" install
 }
 
-samples() { make -C "$tree/samples/kevent" BUILD="$objects/samples" UAPI="$objects/usr/include" CC="ccache gcc"; }
+samples() { make -C "$tree/samples/kevent" BUILD="$objects/samples" UAPI="$objects/usr/include" CC="$cc"; }
 
 stamp="$(<"$tree.state/digest.user") $(gcc -dumpfullversion -dumpmachine | tr '\n' ' ')"
 if [[ -f $objects/kevent.stamp && $(<"$objects/kevent.stamp") = "$stamp" ]]; then
-	step "user programs: up to date"
+	step "user programs${bits:+, $bits bits}: up to date"
 else
-	step "user programs: headers, selftests, samples"
+	step "user programs${bits:+, $bits bits}: headers, selftests, samples"
 	rm -f "$objects/kevent.stamp"
-	logged user-headers headers
+	logged "user$bits-headers" headers
 	# lib.mk does not follow includes, so nothing old may stay.
 	rm -rf "$objects/kselftest" "$objects/selftests" "$objects/samples"
 	mkdir -p "$objects/selftests" "$objects/samples"
-	if [[ -f $tree/tools/testing/selftests/kevent/Makefile ]]; then logged user-selftests selftests; fi
-	if [[ -f $tree/samples/kevent/Makefile ]]; then logged user-samples samples; fi
+	if [[ -f $tree/tools/testing/selftests/kevent/Makefile ]]; then logged "user$bits-selftests" selftests; fi
+	if [[ -f $tree/samples/kevent/Makefile ]]; then logged "user$bits-samples" samples; fi
 	printf '%s\n' "$stamp" >"$objects/kevent.stamp"
 fi
 for what in selftests samples; do
-	rm -rf "${OUT:?}/user/$what"
-	cp -a "$objects/$what" "$OUT/user/$what"
+	rm -rf "${out:?}/$what"
+	cp -a "$objects/$what" "$out/$what"
 done

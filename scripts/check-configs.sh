@@ -1,0 +1,266 @@
+#!/usr/bin/env bash
+# Does kevent build, without a warning, in every combination of its sources and
+# without each subsystem it touches, and is it really gone with KEVENT=n?
+# Compiles only the files that are new or changed, but for KEVENT=n.  Works on
+# links to the files of the tree, so that other builds need not wait.
+. "$(dirname "$0")/lib.sh"
+
+"$TOP/scripts/packages.sh" build test
+logs=$LOGS/configs
+rm -rf "$logs"
+mkdir -p "$logs"
+
+# The same table entries as ours, and nothing else.
+is_entry() { [[ $1 = *.tbl || $1 = kernel/sys_ni.c || $1 = include/linux/syscalls.h || $1 = include/uapi/asm-generic/unistd.h ]]; }
+
+snapshot()
+{
+	local tree kind sum path
+	"$TOP/scripts/source.sh"
+	"$TOP/scripts/overlay.sh"
+	tree=$(<"$OUT/source")
+	work=$(dirname "$tree")/build/configs
+	mkdir -p "$work"/{ours,base}/build
+	printf '%s\n' "$work" >"$logs/work"
+	rm -rf "$work"/{ours,base}/src
+	cp -al "$tree" "$work/ours/src"
+	cp -al "$tree" "$work/base/src"
+	cp "$tree.state/manifest" "$logs/manifest"
+	while read -r kind sum path; do
+		if [[ $kind = new ]]; then
+			rm "$work/base/src/$path"
+		elif ! is_entry "$path"; then
+			cp -p --remove-destination "$tree.state/pristine/$path" "$work/base/src/$path"
+		fi
+	done <"$logs/manifest"
+}
+(lock_cache; snapshot)
+work=$(<"$logs/work")
+exec {work_lock}>"$work/lock"
+flock -n "$work_lock" || die "another check-configs is running"
+
+# set_tree TREE BUILD [MAKE-ARGUMENT...]: what the functions below work on
+set_tree()
+{
+	src=$work/$1/src obj=$work/$1/build/$2
+	make_args=("${@:3}")
+	mkdir -p "$obj"
+	# As in kernel.sh: where the same is compiled, ccache has it.
+	export CCACHE_BASEDIR=$work/$1
+}
+kmake()
+{
+	make -C "$src" O="$obj" -j"$JOBS" CC="ccache gcc" HOSTCC="ccache gcc" \
+		KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026' \
+		KBUILD_BUILD_USER=kevent KBUILD_BUILD_HOST=kevent \
+		KCFLAGS=-fmacro-prefix-map=../../src/= "${make_args[@]}" "$@"
+}
+
+# The configuration of the variant plain, without what the pattern matches.
+configure()
+{
+	grep -hvE "${1:-^$}" "$TOP/configs/base.config" "$TOP/tools/testing/selftests/kevent/config" \
+		"$TOP/configs/plain.config" >"$obj/fragment"
+	kmake tinyconfig
+	"$src/scripts/kconfig/merge_config.sh" -m -O "$obj" "$obj/.config" "$obj/fragment"
+	kmake olddefconfig
+}
+is_set() { grep -q "^CONFIG_$1=y" "$obj/.config"; }
+# change OPTION=y|n...: as far as dependencies and selects let it
+change()
+{
+	local option words=()
+	for option; do
+		if [[ $option = *=y ]]; then words+=(-e); else words+=(-d); fi
+		words+=("${option%=?}")
+	done
+	"$src/scripts/config" --file "$obj/.config" "${words[@]}"
+	kmake olddefconfig
+}
+
+# What make finds in obj-y of a directory, parts of its objects as well.
+declare -A built=()
+list_dir()
+{
+	local dir=$1 file list
+	[[ ! ${built[$dir]:-} ]] || return 0
+	file=$dir/Kbuild
+	if [[ ! -f $src/$file ]]; then file=$dir/Makefile; fi
+	list=$(make -s --no-print-directory -C "$src" -f - list 2>&1 <<-END
+		include $obj/.config
+		srctree := .
+		src := $dir
+		obj := $dir
+		include $file
+		.PHONY: list
+		list: ; @echo \$(foreach o,\$(obj-y),\$o \$(\$(o:.o=-y)) \$(\$(o:.o=-objs)))
+	END
+	) || die "make cannot read $file: $list"
+	built[$dir]=" $list "
+}
+# is_built PATH: of an object, or of a directory with a slash at the end
+is_built()
+{
+	local name=${1%/} dir slash=''
+	if [[ $1 = */ ]]; then slash=/; fi
+	dir=$(dirname "$name")
+	name=$(basename "$name")$slash
+	list_dir "$dir"
+	[[ ${built[$dir]} = *" $name "* ]] && { [[ $dir = . ]] || is_built "$dir/"; }
+}
+
+passed=0 failed=0 check_passed=0 check_failed=0
+ok() { check_passed=$((check_passed + 1)); }
+# not_ok WHAT WHY LOG
+not_ok()
+{
+	check_failed=$((check_failed + 1))
+	progress_done
+	printf 'FAILED (%s): %s\n    log: %s\n' "$1" "$2" "$(short "$3")"
+}
+sum_up()
+{
+	progress_done
+	step "$1: $check_passed passed, $check_failed failed"
+	passed=$((passed + check_passed)) failed=$((failed + check_failed))
+	check_passed=0 check_failed=0
+}
+complaints() { grep -E '([Ww]arning:|WARNING|error|ERROR|Error [0-9]+|undefined reference)' "$1" | head -n 5 | cut -c1-200 | sed 's/^/    /'; }
+
+mapfile -t files < <(awk '$3 ~ /\.c$/ && $3 !~ /^(Documentation|samples|tools)\// { print $3 }' "$logs/manifest")
+# compile NAME: the files that are new or changed, as configured
+compile()
+{
+	local name=$1 log=$logs/$1.log file objects=() missing
+	built=()
+	for file in "${files[@]}"; do
+		if is_built "${file%.c}.o"; then objects+=("${file%.c}.o"); fi
+	done
+	printf 'objects: %s\n' "${objects[*]}" >>"$log"
+	if [[ " ${objects[*]} " != *" kernel/kevent/core.o "* ]]; then
+		not_ok "$name" "kevent itself would not be built" "$log"
+	elif ! kmake W=1 "${objects[@]}" >>"$log" 2>&1 </dev/null; then
+		not_ok "$name" "does not build" "$log"
+		complaints "$log"
+	elif grep -qi 'warning:' "$log"; then
+		not_ok "$name" "$(grep -ci 'warning:' "$log") warnings" "$log"
+		complaints "$log"
+		# so that the next configuration tells them as well
+		(cd "$obj" && rm -f "${objects[@]}")
+	else
+		# Not linked, but a name of ours that nobody defines is an error.
+		missing=$(cd "$obj" && comm -23 <(nm -u "${objects[@]}" | awk 'NF == 2 { print $2 }' | grep -i kevent | sort -u) \
+			<(nm --defined-only "${objects[@]}" | awk 'NF == 3 { print $3 }' | sort -u))
+		if [[ $missing ]]; then
+			printf 'undefined: %s\n' "$missing" >>"$log"
+			not_ok "$name" "nobody defines ${missing//$'\n'/ }" "$log"
+		else
+			ok
+		fi
+	fi
+}
+# Warnings of an earlier run are told by a compiler that runs, or by ccache.
+forget() { (cd "$obj" && rm -f "${files[@]/%.c/.o}"); }
+
+### every combination of the sources
+set_tree ours objects
+mapfile -t options < <(sed -n 's/^+config \(KEVENT_[A-Z0-9_]*\)$/\1/p' "$TOP/init/Kconfig.diff")
+((${#options[@]})) || die "init/Kconfig.diff has no option of a source"
+total=$((1 << ${#options[@]})) impossible=0
+step "combinations: ${options[*]}"
+logged configs/config configure
+cp "$obj/.config" "$obj/full.config"
+forget
+for ((i = 0; i < total; i++)); do
+	# one option changes from each to the next, so little is compiled anew
+	off=$((i ^ i >> 1)) wanted=() name=combination
+	for ((n = 0; n < ${#options[@]}; n++)); do
+		if ((off >> n & 1)); then
+			wanted+=("${options[n]}=n")
+		else
+			wanted+=("${options[n]}=y")
+			name+=-${options[n]#KEVENT_}
+		fi
+	done
+	if [[ $name = combination ]]; then name+=-none; fi
+	progress "combinations: $i of $total, ${name#combination-}"
+	logged "configs/$name" change "${wanted[@]}"
+	got=()
+	for option in "${options[@]}"; do
+		if is_set "$option"; then got+=("$option=y"); else got+=("$option=n"); fi
+	done
+	if [[ ${got[*]} != "${wanted[*]}" ]]; then
+		impossible=$((impossible + 1))
+		progress_done
+		step "$name: not possible, becomes ${got[*]}"
+		continue
+	fi
+	compile "$name"
+done
+if ((impossible)); then step "combinations: $impossible of $total are not possible"; fi
+sum_up combinations
+
+### without a subsystem
+# without NAME OPTION...: all these off, and NAME with them
+without()
+{
+	local name=$1
+	shift
+	progress "single options: $name=n"
+	cp "$obj/full.config" "$obj/.config"
+	logged "configs/without-$name" change "${@/%/=n}"
+	if grep -q "^CONFIG_$name=" "$obj/.config"; then
+		not_ok "without-$name" "CONFIG_$name stays on: something selects it" "$logs/without-$name.log"
+	else
+		compile "without-$name"
+	fi
+}
+without NET NET
+without INET INET
+without PROC_FS PROC_FS
+without SYSCTL SYSCTL PROC_SYSCTL
+without SMP SMP
+without POSIX_TIMERS POSIX_TIMERS
+without INOTIFY_USER INOTIFY_USER
+without FSNOTIFY INOTIFY_USER FANOTIFY DNOTIFY KEVENT_INODE
+without MEMCG MEMCG
+without COMPAT IA32_EMULATION
+
+progress "single options: i386"
+set_tree ours i386 ARCH=i386
+logged configs/i386-config configure '^CONFIG_(64BIT|IA32_EMULATION)='
+forget
+compile i386
+sum_up "single options"
+
+### nothing without CONFIG_KEVENT
+# none TREE: a whole kernel
+none()
+{
+	local log=$logs/none-$1.log
+	set_tree "$1" none
+	step "CONFIG_KEVENT=n: building vmlinux, $1, log in $(short "$log")"
+	logged "configs/none-$1-config" configure KEVENT
+	if [[ $1 = ours ]]; then logged configs/none-ours-change change KEVENT=n; fi
+	grep '^CONFIG_' "$obj/.config" >"$logs/none-$1.config"
+	if ! kmake vmlinux >"$log" 2>&1 </dev/null; then
+		not_ok "CONFIG_KEVENT=n" "$1 does not build" "$log"
+		complaints "$log"
+		return 1
+	fi
+}
+
+if none base && none ours; then
+	ok
+	if ! diff "$logs/none-base.config" "$logs/none-ours.config" >"$logs/none-diff.log"; then
+		not_ok "CONFIG_KEVENT=n" "another configuration than without our changes" "$logs/none-diff.log"
+	elif python3 "$TOP/scripts/same-code.py" "$work/base/build/none" "$work/ours/build/none" "$logs/none-code.log"; then
+		ok
+	else
+		not_ok "CONFIG_KEVENT=n" "not the code of a kernel without our changes" "$logs/none-code.log"
+	fi
+fi
+sum_up "CONFIG_KEVENT=n"
+
+printf '%d passed, %d failed\n' $passed $failed
+((failed == 0))
