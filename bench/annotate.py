@@ -16,7 +16,8 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True      # not beside the sources
-import report  # noqa: E402
+import counts  # noqa: E402
+import targets  # noqa: E402
 
 
 def disassemble(binary, start, size):
@@ -41,12 +42,9 @@ def main():
     if not filecmp.cmp(os.path.join(os.path.dirname(vmlinux), 'System.map'),
                        os.path.join(directory, 'System.map'), shallow=False):
         sys.exit(f'annotate: {vmlinux} is not the kernel of {directory}')
-    symbols = report.Symbols(directory)
-    cases = report.read_console(
-        os.path.join(directory, 'console.log'),
-        report.read_windows(os.path.join(directory, 'windows.txt')),
-        symbols)[1]
-    place = {name: place for place, name in report.PROFILES.items()}.get(row)
+    symbols = counts.Symbols(directory)
+    cases = counts.Run(directory, '', symbols).cases
+    place = {name: place for place, name in targets.PROFILES.items()}.get(row)
     case = cases.get((place, mode))
     if not case:
         sys.exit(f'annotate: no row {row} in mode {mode}')
@@ -67,7 +65,7 @@ def main():
             sys.exit(f'annotate: no function {name}')
         start = symbols.starts[i]
         size = symbols.starts[i + 1] - start
-        of_kernel = start & report.KERNEL
+        of_kernel = start & counts.KERNEL
         total = sum(n for pc, n in executed.items()
                     if start <= pc < start + size)
         print(f'{name}: {total:.2f} per event')

@@ -15,6 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <liburing.h>
 
 #include "../tools/lib/kevent/ukevent.h"
 
@@ -22,13 +25,15 @@
 #define __always_inline	inline __attribute__((always_inline))
 #endif
 
-/* the most that is collected at once; the same for every mode */
+/* the most that is collected at once, unless a case says less */
 #define BATCH			1024
 
 struct bench {
 	unsigned int		registered;
 	unsigned int		active;		/* per round */
 	unsigned int		rounds;		/* per window */
+	unsigned int		parameter;	/* of the workload, 0 if not given */
+	unsigned int		batch;		/* the most collected at once */
 	unsigned int		next;		/* first active of the next round */
 	bool			same;		/* that never changes */
 	unsigned int		collected;
@@ -39,6 +44,10 @@ struct bench {
 
 	struct ukevent_queue	queue;
 	struct ukevent		*record_buf;
+
+	struct io_uring		ring;
+	struct pollfd		*pollfds;
+	int			*ready;		/* what poll and io_uring found */
 };
 
 /* a workload in a mode */
@@ -49,29 +58,54 @@ struct run {
 	void (*queue)(struct bench *b);		/* makes the queue, registers */
 	void (*rounds)(struct bench *b);	/* runs b->rounds rounds */
 	void (*beside)(struct bench *b);	/* a second thread, for ever */
+	void (*between)(struct bench *b);	/* before each window, then a pause */
+	void (*once)(struct bench *b);		/* instead of windows */
 };
 
 /* each ends with an empty one */
 extern const struct run eventfd_runs[], echo_runs[], pingpong_runs[],
-			timers_runs[], spin_runs[];
+			timers_runs[], spin_runs[], change_runs[],
+			memory_runs[], producers_runs[], notify_runs[];
 
 _Noreturn void die(const char *what);
+_Noreturn void die_of(const char *reason);
 _Noreturn void die_unless_missing(const char *what);
 void *get_memory(size_t n, size_t size);
 void run_until_sleep(void);
+void make_eventfds(struct bench *b, int flags);
 
-/* queues: make it, whatever it is, and register b->fd[] for reading */
+/*
+ * Queues.  ..._make(): one, whatever it is, empty as yet; ..._add_all(): register
+ * b->fd[] for reading; ..._queue(): both.
+ */
+void epoll_make(struct bench *b);
+void epoll_add_all(struct bench *b, uint32_t flags);
 void epoll_lt_queue(struct bench *b);
 void epoll_et_queue(struct bench *b);
 void kevent_make(struct bench *b);
 void kevent_check(int ret, const char *what);
+void kevent_add_all(struct bench *b, uint32_t flags);
 void kevent_edge_queue(struct bench *b);
 void kevent_level_queue(struct bench *b);
+void poll_queue(struct bench *b);
+
+/*
+ * io_uring, by default and as it is best for one thread: completions are posted
+ * when that thread asks for them.  Multishot polls are edge-triggered.  The
+ * thread that makes it is the only one that may use it.
+ */
+void uring_make_default(struct bench *b);
+void uring_make_defer(struct bench *b);
+void uring_check(int ret, const char *what);
+void uring_add_all(struct bench *b);
+void uring_queue(struct bench *b);
+void uring_defer_queue(struct bench *b);
+_Noreturn void uring_unexpected(const struct io_uring_cqe *cqe);
 
 /* epoll_wait() that fails loudly */
 static inline int epoll_collect(struct bench *b, int timeout_ms)
 {
-	int n = epoll_wait(b->epoll, b->epoll_buf, BATCH, timeout_ms);
+	int n = epoll_wait(b->epoll, b->epoll_buf, b->batch, timeout_ms);
 
 	if (n < 0)
 		die("epoll_wait");
@@ -84,12 +118,117 @@ static inline int epoll_collect(struct bench *b, int timeout_ms)
  */
 static inline int kevent_collect(struct bench *b, uint64_t timeout_ns)
 {
-	int n = ukevent_dequeue_batch(&b->queue, b->record_buf, BATCH,
+	int n = ukevent_dequeue_batch(&b->queue, b->record_buf, b->batch,
 				      timeout_ns);
 
 	if (n < 0)
 		kevent_check(n, "ukevent_dequeue_batch");
 	return n;
+}
+
+static inline int poll_collect(struct bench *b, int timeout_ms)
+{
+	int todo = poll(b->pollfds, b->registered, timeout_ms), n = 0;
+	unsigned int i;
+
+	if (todo < 0)
+		die("poll");
+	for (i = 0; n < todo; i++)
+		if (b->pollfds[i].revents)
+			b->ready[n++] = b->pollfds[i].fd;
+	return n;
+}
+
+/* The thread submits all that it prepared. */
+static inline struct io_uring_sqe *uring_sqe(struct bench *b)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&b->ring);
+
+	if (!sqe) {
+		uring_check(io_uring_submit(&b->ring), "io_uring_submit");
+		sqe = io_uring_get_sqe(&b->ring);
+		if (!sqe)
+			die("io_uring_get_sqe");
+	}
+	return sqe;
+}
+
+/* completions of multishot polls, whose descriptors are in the user data */
+static inline int uring_take(struct bench *b)
+{
+	const int batch = b->batch;
+	int *const ready = b->ready;
+	struct io_uring_cqe *cqe;
+	unsigned int head;
+	int n = 0;
+
+	io_uring_for_each_cqe(&b->ring, head, cqe) {
+		if (cqe->res < 0 || !(cqe->flags & IORING_CQE_F_MORE))
+			uring_unexpected(cqe);
+		ready[n++] = cqe->user_data;
+		if (n == batch)
+			break;
+	}
+	io_uring_cq_advance(&b->ring, n);
+	return n;
+}
+
+/* enters the kernel only if nothing is there */
+static inline int uring_collect(struct bench *b)
+{
+	struct io_uring_cqe *cqe;
+
+	uring_check(io_uring_wait_cqe(&b->ring, &cqe), "io_uring_wait_cqe");
+	return uring_take(b);
+}
+
+/* Never waits; by default what completed is there without being asked for. */
+static inline int uring_peek(struct bench *b)
+{
+	if (b->ring.flags & IORING_SETUP_DEFER_TASKRUN)
+		uring_check(io_uring_get_events(&b->ring), "io_uring_get_events");
+	return uring_take(b);
+}
+
+/* How ready descriptors are learned; a constant wherever it is used. */
+enum peer {
+	EPOLL,
+	KEVENT,
+	POLL,
+	URING,
+	URING_PEEK,
+};
+
+/* waits for the first one, or lets URING_PEEK try again */
+static __always_inline int collect(struct bench *b, enum peer peer)
+{
+	switch (peer) {
+	case EPOLL:
+		return epoll_collect(b, -1);
+	case KEVENT:
+		return kevent_collect(b, UKEVENT_FOREVER);
+	case POLL:
+		return poll_collect(b, -1);
+	case URING:
+		return uring_collect(b);
+	case URING_PEEK:
+		return uring_peek(b);
+	}
+	__builtin_unreachable();
+}
+
+/* the i-th of what collect() found */
+static __always_inline int collected_fd(const struct bench *b, enum peer peer,
+					int i)
+{
+	switch (peer) {
+	case EPOLL:
+		return b->epoll_buf[i].data.fd;
+	case KEVENT:
+		return b->record_buf[i].cookie;
+	default:
+		return b->ready[i];
+	}
 }
 
 static inline void write_one(int fd)
@@ -107,6 +246,16 @@ static inline uint64_t read_count(int fd)
 	if (read(fd, &count, sizeof(count)) != sizeof(count))
 		die("read");
 	return count;
+}
+
+/*
+ * Makes a function for a table, whose constants are known inside; not inlined, so
+ * that the profile shows it.
+ */
+#define ROUNDS(name, call)						\
+static void __attribute__((noinline)) name(struct bench *b)		\
+{									\
+	call;								\
 }
 
 #endif /* BENCH_H */

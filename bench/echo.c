@@ -113,26 +113,106 @@ static void floor_server(struct bench *b)
 	}
 }
 
-static void epoll_server(struct bench *b)
+static __always_inline void server(struct bench *b, enum peer peer)
 {
 	int i, n;
 
 	for (;;) {
-		n = epoll_collect(b, -1);
+		n = collect(b, peer);
 		for (i = 0; i < n; i++)
-			serve(b->epoll_buf[i].data.fd);
+			serve(collected_fd(b, peer, i));
 	}
 }
 
-static void kevent_server(struct bench *b)
+ROUNDS(epoll_server, server(b, EPOLL))
+ROUNDS(kevent_server, server(b, KEVENT))
+ROUNDS(poll_server, server(b, POLL))
+
+static void uring_server(struct bench *b)
 {
-	int i, n;
+	uring_queue(b);
+	server(b, URING);
+}
+
+static void uring_defer_server(struct bench *b)
+{
+	uring_defer_queue(b);
+	server(b, URING);
+}
+
+/*
+ * io_uring all the way: requests arrive by one multishot receive per connection
+ * in buffers that the kernel chooses, answers go out with the call that waits for
+ * more.  An answer that was sent makes no completion; it lies in memory of its
+ * connection, which the next request says to be free again.
+ */
+#define BUFFER_GROUP	0
+
+static void recv_multishot(struct bench *b, unsigned int connection)
+{
+	struct io_uring_sqe *sqe = uring_sqe(b);
+
+	io_uring_prep_recv_multishot(sqe, b->fd[connection], NULL, 0, 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = BUFFER_GROUP;
+	sqe->user_data = connection;
+}
+
+static _Noreturn void recv_server(struct bench *b)
+{
+	const int mask = io_uring_buf_ring_mask(BATCH);
+	struct io_uring_buf_reg reg = { .ring_entries = BATCH, .bgid = BUFFER_GROUP };
+	char (*buffers)[ROOM] = get_memory(BATCH, ROOM);
+	char (*answers)[REQUEST] = get_memory(b->registered, REQUEST);
+	struct io_uring_buf_ring *ring;
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe *cqe;
+	unsigned int head, i, n, id;
+
+	ring = aligned_alloc(4096, BATCH * sizeof(struct io_uring_buf));
+	if (!ring)
+		die("aligned_alloc");
+	reg.ring_addr = (uintptr_t)ring;
+	uring_check(io_uring_register_buf_ring(&b->ring, &reg, 0),
+		    "io_uring_register_buf_ring");
+	io_uring_buf_ring_init(ring);
+	for (i = 0; i < BATCH; i++)
+		io_uring_buf_ring_add(ring, buffers[i], ROOM, i, mask, i);
+	io_uring_buf_ring_advance(ring, BATCH);
+	for (i = 0; i < b->registered; i++)
+		recv_multishot(b, i);
 
 	for (;;) {
-		n = kevent_collect(b, UKEVENT_FOREVER);
-		for (i = 0; i < n; i++)
-			serve(b->record_buf[i].cookie);
+		uring_check(io_uring_submit_and_wait(&b->ring, 1),
+			    "io_uring_submit_and_wait");
+		n = 0;
+		io_uring_for_each_cqe(&b->ring, head, cqe) {
+			if (cqe->res != REQUEST ||
+			    !(cqe->flags & IORING_CQE_F_MORE))
+				uring_unexpected(cqe);
+			id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+			i = cqe->user_data;
+			memcpy(answers[i], buffers[id], REQUEST);
+			io_uring_buf_ring_add(ring, buffers[id], ROOM, id, mask, n++);
+			sqe = uring_sqe(b);
+			io_uring_prep_send(sqe, b->fd[i], answers[i], REQUEST,
+					   MSG_NOSIGNAL);
+			sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+		}
+		io_uring_buf_ring_cq_advance(&b->ring, ring, n);
 	}
+}
+
+static void uring_recv_server(struct bench *b)
+{
+	uring_make_default(b);
+	recv_server(b);
+}
+
+static void uring_defer_recv_server(struct bench *b)
+{
+	uring_make_defer(b);
+	recv_server(b);
 }
 
 static void client(struct bench *b)
@@ -160,9 +240,14 @@ static void client(struct bench *b)
 
 const struct run echo_runs[] = {
 	{ "echo", "floor", floor_sources, NULL, client, floor_server },
+	{ "echo", "poll", sources, poll_queue, client, poll_server },
 	{ "echo", "epoll-lt", sources, epoll_lt_queue, client, epoll_server },
 	{ "echo", "epoll-et", sources, epoll_et_queue, client, epoll_server },
 	{ "echo", "kevent-edge", sources, socket_queue, client, kevent_server },
 	{ "echo", "kevent-poll-edge", sources, kevent_edge_queue, client, kevent_server },
+	{ "echo", "uring", sources, NULL, client, uring_server },
+	{ "echo", "uring-defer", sources, NULL, client, uring_defer_server },
+	{ "echo", "uring-recv", sources, NULL, client, uring_recv_server },
+	{ "echo", "uring-defer-recv", sources, NULL, client, uring_defer_recv_server },
 	{ 0 },
 };

@@ -3,24 +3,20 @@
  * eventfd.c - P1, P2, P3: the way of an event and nothing else
  *
  * Workload eventfd: write 8 bytes to each active eventfd, collect, read each;
- * the next round takes the next descriptors.
+ * the next round takes the next descriptors.  A parameter is the most that is
+ * collected at once.
  * Workload eventfd-same: every round takes the same ones.
  * Workload noread: as eventfd, but never read.
  */
-#include <sys/eventfd.h>
-
 #include "bench.h"
 
 static void eventfd_sources(struct bench *b)
 {
-	unsigned int i;
-
-	b->fd = get_memory(b->registered, sizeof(*b->fd));
-	for (i = 0; i < b->registered; i++) {
-		b->fd[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		if (b->fd[i] < 0)
-			die("eventfd");
-	}
+	make_eventfds(b, EFD_NONBLOCK);
+	if (b->parameter)
+		b->batch = b->parameter;
+	if (b->batch > BATCH)
+		die_of("no more than 1024 are collected at once");
 }
 
 static void eventfd_same_sources(struct bench *b)
@@ -76,7 +72,9 @@ static __always_inline void floor_rounds(struct bench *b, bool do_read)
 	}
 }
 
-static __always_inline void epoll_rounds(struct bench *b, bool do_read)
+/* URING_PEEK has no need to try again: who writes is who looks */
+static __always_inline void queue_rounds(struct bench *b, enum peer peer,
+					 bool do_read)
 {
 	unsigned int round, got;
 	int i, n;
@@ -84,26 +82,9 @@ static __always_inline void epoll_rounds(struct bench *b, bool do_read)
 	for (round = 0; round < b->rounds; round++) {
 		produce(b);
 		for (got = 0; got < b->active; got += n) {
-			n = epoll_collect(b, -1);
+			n = collect(b, peer);
 			for (i = 0; i < n; i++)
-				consume(b->epoll_buf[i].data.fd, do_read);
-		}
-		b->collected += got;
-		advance(b);
-	}
-}
-
-static __always_inline void kevent_edge_rounds(struct bench *b, bool do_read)
-{
-	unsigned int round, got;
-	int i, n;
-
-	for (round = 0; round < b->rounds; round++) {
-		produce(b);
-		for (got = 0; got < b->active; got += n) {
-			n = kevent_collect(b, UKEVENT_FOREVER);
-			for (i = 0; i < n; i++)
-				consume(b->record_buf[i].cookie, do_read);
+				consume(collected_fd(b, peer, i), do_read);
 		}
 		b->collected += got;
 		advance(b);
@@ -126,7 +107,7 @@ static __always_inline void kevent_level_rounds(struct bench *b, bool do_read)
 		do {
 			n = kevent_collect(b, 0);
 			for (i = 0; i < n; i++)
-				consume(b->record_buf[i].cookie, do_read);
+				consume(collected_fd(b, KEVENT, i), do_read);
 			got += n;
 		} while (n);
 		b->collected += got;
@@ -134,34 +115,38 @@ static __always_inline void kevent_level_rounds(struct bench *b, bool do_read)
 	}
 }
 
-/* not inlined, so that the profile shows them; the flag is a constant inside */
-#define EVENTFD_ROUNDS(mode, name, do_read)				\
-static void __attribute__((noinline)) mode##_##name(struct bench *b)	\
-{									\
-	mode##_rounds(b, do_read);					\
-}
+ROUNDS(floor_read, floor_rounds(b, true))
+ROUNDS(floor_noread, floor_rounds(b, false))
+ROUNDS(epoll_read, queue_rounds(b, EPOLL, true))
+ROUNDS(epoll_noread, queue_rounds(b, EPOLL, false))
+ROUNDS(kevent_edge_read, queue_rounds(b, KEVENT, true))
+ROUNDS(kevent_edge_noread, queue_rounds(b, KEVENT, false))
+ROUNDS(kevent_level_read, kevent_level_rounds(b, true))
+ROUNDS(poll_read, queue_rounds(b, POLL, true))
+ROUNDS(uring_read, queue_rounds(b, URING, true))
+ROUNDS(uring_noread, queue_rounds(b, URING, false))
+ROUNDS(uring_peek_read, queue_rounds(b, URING_PEEK, true))
+ROUNDS(uring_peek_noread, queue_rounds(b, URING_PEEK, false))
 
-EVENTFD_ROUNDS(floor, eventfd, true)
-EVENTFD_ROUNDS(epoll, eventfd, true)
-EVENTFD_ROUNDS(kevent_edge, eventfd, true)
-EVENTFD_ROUNDS(kevent_level, eventfd, true)
-EVENTFD_ROUNDS(floor, noread, false)
-EVENTFD_ROUNDS(epoll, noread, false)
-EVENTFD_ROUNDS(kevent_edge, noread, false)
+#define EDGE_RUNS(name, sources, suffix)				\
+	{ name, "floor", sources, NULL, floor_##suffix },		\
+	{ name, "epoll-et", sources, epoll_et_queue, epoll_##suffix },	\
+	{ name, "kevent-edge", sources, kevent_edge_queue, kevent_edge_##suffix }, \
+	{ name, "uring", sources, uring_queue, uring_##suffix },	\
+	{ name, "uring-peek", sources, uring_queue, uring_peek_##suffix }, \
+	{ name, "uring-defer", sources, uring_defer_queue, uring_##suffix }, \
+	{ name, "uring-defer-peek", sources, uring_defer_queue, uring_peek_##suffix }
+
+#define LEVEL_RUNS(name, sources)					\
+	{ name, "poll", sources, poll_queue, poll_read },		\
+	{ name, "epoll-lt", sources, epoll_lt_queue, epoll_read },	\
+	{ name, "kevent-level", sources, kevent_level_queue, kevent_level_read }
 
 const struct run eventfd_runs[] = {
-	{ "eventfd", "floor", eventfd_sources, NULL, floor_eventfd },
-	{ "eventfd", "epoll-lt", eventfd_sources, epoll_lt_queue, epoll_eventfd },
-	{ "eventfd", "epoll-et", eventfd_sources, epoll_et_queue, epoll_eventfd },
-	{ "eventfd", "kevent-edge", eventfd_sources, kevent_edge_queue, kevent_edge_eventfd },
-	{ "eventfd", "kevent-level", eventfd_sources, kevent_level_queue, kevent_level_eventfd },
-	{ "eventfd-same", "floor", eventfd_same_sources, NULL, floor_eventfd },
-	{ "eventfd-same", "epoll-lt", eventfd_same_sources, epoll_lt_queue, epoll_eventfd },
-	{ "eventfd-same", "epoll-et", eventfd_same_sources, epoll_et_queue, epoll_eventfd },
-	{ "eventfd-same", "kevent-edge", eventfd_same_sources, kevent_edge_queue, kevent_edge_eventfd },
-	{ "eventfd-same", "kevent-level", eventfd_same_sources, kevent_level_queue, kevent_level_eventfd },
-	{ "noread", "floor", eventfd_sources, NULL, floor_noread },
-	{ "noread", "epoll-et", eventfd_sources, epoll_et_queue, epoll_noread },
-	{ "noread", "kevent-edge", eventfd_sources, kevent_edge_queue, kevent_edge_noread },
+	EDGE_RUNS("eventfd", eventfd_sources, read),
+	LEVEL_RUNS("eventfd", eventfd_sources),
+	EDGE_RUNS("eventfd-same", eventfd_same_sources, read),
+	LEVEL_RUNS("eventfd-same", eventfd_same_sources),
+	EDGE_RUNS("noread", eventfd_sources, noread),
 	{ 0 },
 };

@@ -10,22 +10,13 @@
  * that is preempted after its answer finds the next event without sleeping.
  * Workload pingpong-sleep: nobody is preempted, so that both sleep each time.
  */
-#include <sys/eventfd.h>
-
 #include "bench.h"
 
 static int answer;
 
 static void eventfds(struct bench *b, int flags)
 {
-	unsigned int i;
-
-	b->fd = get_memory(b->registered, sizeof(*b->fd));
-	for (i = 0; i < b->registered; i++) {
-		b->fd[i] = eventfd(0, EFD_CLOEXEC | flags);
-		if (b->fd[i] < 0)
-			die("eventfd");
-	}
+	make_eventfds(b, flags);
 	answer = eventfd(0, EFD_CLOEXEC);
 	if (answer < 0)
 		die("eventfd");
@@ -70,27 +61,32 @@ static void floor_consumer(struct bench *b)
 	}
 }
 
-static void epoll_consumer(struct bench *b)
+/* a level queue looks again at what it delivered before it sleeps */
+static __always_inline void consumer(struct bench *b, enum peer peer)
 {
 	int i, n;
 
 	for (;;) {
-		n = epoll_collect(b, -1);
+		n = collect(b, peer);
 		for (i = 0; i < n; i++)
-			consume(b->epoll_buf[i].data.fd);
+			consume(collected_fd(b, peer, i));
 	}
 }
 
-/* a level queue looks again at what it delivered before it sleeps */
-static void kevent_consumer(struct bench *b)
-{
-	int i, n;
+ROUNDS(epoll_consumer, consumer(b, EPOLL))
+ROUNDS(kevent_consumer, consumer(b, KEVENT))
+ROUNDS(poll_consumer, consumer(b, POLL))
 
-	for (;;) {
-		n = kevent_collect(b, UKEVENT_FOREVER);
-		for (i = 0; i < n; i++)
-			consume(b->record_buf[i].cookie);
-	}
+static void uring_consumer(struct bench *b)
+{
+	uring_queue(b);
+	consumer(b, URING);
+}
+
+static void uring_defer_consumer(struct bench *b)
+{
+	uring_defer_queue(b);
+	consumer(b, URING);
 }
 
 static void producer(struct bench *b)
@@ -109,16 +105,18 @@ static void producer(struct bench *b)
 	}
 }
 
+#define RUNS(name, sources, floor_sources)				\
+	{ name, "floor", floor_sources, NULL, producer, floor_consumer }, \
+	{ name, "poll", sources, poll_queue, producer, poll_consumer },	\
+	{ name, "epoll-lt", sources, epoll_lt_queue, producer, epoll_consumer }, \
+	{ name, "epoll-et", sources, epoll_et_queue, producer, epoll_consumer }, \
+	{ name, "kevent-edge", sources, kevent_edge_queue, producer, kevent_consumer }, \
+	{ name, "kevent-level", sources, kevent_level_queue, producer, kevent_consumer }, \
+	{ name, "uring", sources, NULL, producer, uring_consumer },	\
+	{ name, "uring-defer", sources, NULL, producer, uring_defer_consumer }
+
 const struct run pingpong_runs[] = {
-	{ "pingpong", "floor", floor_sources, NULL, producer, floor_consumer },
-	{ "pingpong", "epoll-lt", sources, epoll_lt_queue, producer, epoll_consumer },
-	{ "pingpong", "epoll-et", sources, epoll_et_queue, producer, epoll_consumer },
-	{ "pingpong", "kevent-edge", sources, kevent_edge_queue, producer, kevent_consumer },
-	{ "pingpong", "kevent-level", sources, kevent_level_queue, producer, kevent_consumer },
-	{ "pingpong-sleep", "floor", sleep_floor_sources, NULL, producer, floor_consumer },
-	{ "pingpong-sleep", "epoll-lt", sleep_sources, epoll_lt_queue, producer, epoll_consumer },
-	{ "pingpong-sleep", "epoll-et", sleep_sources, epoll_et_queue, producer, epoll_consumer },
-	{ "pingpong-sleep", "kevent-edge", sleep_sources, kevent_edge_queue, producer, kevent_consumer },
-	{ "pingpong-sleep", "kevent-level", sleep_sources, kevent_level_queue, producer, kevent_consumer },
+	RUNS("pingpong", sources, floor_sources),
+	RUNS("pingpong-sleep", sleep_sources, sleep_floor_sources),
 	{ 0 },
 };

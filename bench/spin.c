@@ -19,7 +19,6 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #include <time.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
@@ -65,10 +64,8 @@ static inline void put(uint64_t *p, uint64_t value)
 static void one_source(struct bench *b, int fd)
 {
 	pin(0);
-	if (b->registered != 1) {
-		fprintf(stderr, "workloads: a consumer spins on one source\n");
-		exit(1);
-	}
+	if (b->registered != 1)
+		die_of("a consumer spins on one source");
 	b->fd = get_memory(1, sizeof(*b->fd));
 	b->fd[0] = fd;
 	if (fd < 0)
@@ -202,6 +199,18 @@ static void watch_by_epoll(struct bench *b)
 	pin(1);
 }
 
+static void watch_by_uring(struct bench *b)
+{
+	uring_queue(b);
+	pin(1);
+}
+
+static void watch_by_uring_defer(struct bench *b)
+{
+	uring_defer_queue(b);
+	pin(1);
+}
+
 static void watch_by_poll(struct bench *b)
 {
 	kevent_edge_queue(b);
@@ -294,6 +303,20 @@ static void sleep_epoll_noread(struct bench *b)
 	spin_epoll(b, false, -1);
 }
 
+/* each event is a completion, so there is no need to read */
+static void spin_uring(struct bench *b)
+{
+	uint64_t target = begin(b);
+	int n;
+
+	while (seen < target) {
+		n = uring_peek(b);
+		if (n)
+			put(&seen, seen + n);
+	}
+	end(b, target);
+}
+
 static inline uint64_t events_of(const struct ukevent *record)
 {
 	switch (record->type) {
@@ -331,13 +354,25 @@ static void spin_kevent(struct bench *b)
 }
 
 const struct run spin_runs[] = {
-	{ "spin-eventfd", "epoll-et", eventfd_source, watch_by_epoll, spin_epoll_noread, eventfd_in_step },
-	{ "spin-eventfd", "epoll-et-sleep", eventfd_source, watch_by_epoll, sleep_epoll_noread, eventfd_slowly },
-	{ "spin-eventfd", "kevent-edge", eventfd_source, watch_by_poll, spin_kevent, eventfd_in_step },
-	{ "spin-socket", "epoll-et", socket_source, watch_by_epoll, spin_epoll_noread, socket_in_step },
+	{ "spin-eventfd", "epoll-et", eventfd_source,
+	  watch_by_epoll, spin_epoll_noread, eventfd_in_step },
+	{ "spin-eventfd", "epoll-et-sleep", eventfd_source,
+	  watch_by_epoll, sleep_epoll_noread, eventfd_slowly },
+	{ "spin-eventfd", "kevent-edge", eventfd_source,
+	  watch_by_poll, spin_kevent, eventfd_in_step },
+	{ "spin-eventfd", "uring", eventfd_source, watch_by_uring, spin_uring, eventfd_in_step },
+	{ "spin-eventfd", "uring-defer", eventfd_source,
+	  watch_by_uring_defer, spin_uring, eventfd_in_step },
+	{ "spin-socket", "epoll-et", socket_source,
+	  watch_by_epoll, spin_epoll_noread, socket_in_step },
 	{ "spin-socket", "kevent-edge", socket_source, watch_socket, spin_kevent, socket_in_step },
-	{ "spin-socket", "kevent-poll-edge", socket_source, watch_by_poll, spin_kevent, socket_in_step },
-	{ "spin-user", "epoll-et", eventfd_source, watch_by_epoll, spin_epoll_read, eventfd_at_will },
+	{ "spin-socket", "kevent-poll-edge", socket_source,
+	  watch_by_poll, spin_kevent, socket_in_step },
+	{ "spin-socket", "uring", socket_source, watch_by_uring, spin_uring, socket_in_step },
+	{ "spin-socket", "uring-defer", socket_source,
+	  watch_by_uring_defer, spin_uring, socket_in_step },
+	{ "spin-user", "epoll-et", eventfd_source,
+	  watch_by_epoll, spin_epoll_read, eventfd_at_will },
 	{ "spin-user", "kevent-edge", number_source, watch_user, spin_kevent, user_at_will },
 	{ "spin-timer", "epoll-et", timerfd_source, start_timerfd, spin_epoll_read },
 	{ "spin-timer", "kevent-edge", number_source, start_timer, spin_kevent },

@@ -3,8 +3,9 @@
  * timers.c - P8: many timers that are armed anew when they have expired
  *
  * Workload timers: all are armed, all are due together, all are collected with
- * their number of expirations, which is the read() of a timerfd.  Mode
- * epoll-et-noread does without that number.
+ * their number of expirations, which is the read() of a timerfd.  Modes
+ * ...-noread do without that number.  Modes uring-timeout and
+ * uring-defer-timeout use io_uring's own timers, armed in one batch.
  *
  * Due together, so that they cost one interrupt: timerfds by one time for all,
  * timers of a queue by a slack that is longer than arming takes.  Then there is
@@ -22,10 +23,8 @@ static struct kevent_change *changes;
 
 static void all_of_them(struct bench *b)
 {
-	if (b->active != b->registered) {
-		fprintf(stderr, "workloads: all timers are active\n");
-		exit(1);
-	}
+	if (b->active != b->registered)
+		die_of("all timers are active");
 }
 
 static void timerfd_sources(struct bench *b)
@@ -42,24 +41,33 @@ static void timerfd_sources(struct bench *b)
 	}
 }
 
+/* when all of them are due */
+static struct timespec due(void)
+{
+	struct timespec at;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &at))
+		die("clock_gettime");
+	at.tv_nsec += SPAN_NS;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_nsec -= 1000000000;
+		at.tv_sec++;
+	}
+	return at;
+}
+
 static void arm_timerfds(struct bench *b)
 {
-	struct itimerspec at = { 0 };
+	const struct itimerspec at = { .it_value = due() };
 	unsigned int i;
 
-	if (clock_gettime(CLOCK_MONOTONIC, &at.it_value))
-		die("clock_gettime");
-	at.it_value.tv_nsec += SPAN_NS;
-	if (at.it_value.tv_nsec >= 1000000000) {
-		at.it_value.tv_nsec -= 1000000000;
-		at.it_value.tv_sec++;
-	}
 	for (i = 0; i < b->registered; i++)
 		if (timerfd_settime(b->fd[i], TFD_TIMER_ABSTIME, &at, NULL))
 			die("timerfd_settime");
 }
 
-static __always_inline void timerfd_rounds(struct bench *b, bool do_read)
+static __always_inline void timerfd_rounds(struct bench *b, enum peer peer,
+					   bool do_read)
 {
 	unsigned int round, got;
 	int i, n;
@@ -67,24 +75,49 @@ static __always_inline void timerfd_rounds(struct bench *b, bool do_read)
 	for (round = 0; round < b->rounds; round++) {
 		arm_timerfds(b);
 		for (got = 0; got < b->active; got += n) {
-			n = epoll_collect(b, -1);
+			n = collect(b, peer);
 			for (i = 0; i < n; i++)
 				if (do_read &&
-				    read_count(b->epoll_buf[i].data.fd) != 1)
+				    read_count(collected_fd(b, peer, i)) != 1)
 					die("expirations");
 		}
 		b->collected += got;
 	}
 }
 
-static void timerfd_read(struct bench *b)
-{
-	timerfd_rounds(b, true);
-}
+ROUNDS(epoll_read, timerfd_rounds(b, EPOLL, true))
+ROUNDS(epoll_noread, timerfd_rounds(b, EPOLL, false))
+ROUNDS(uring_read, timerfd_rounds(b, URING, true))
+ROUNDS(uring_noread, timerfd_rounds(b, URING, false))
 
-static void timerfd_noread(struct bench *b)
+static void uring_timeouts(struct bench *b)
 {
-	timerfd_rounds(b, false);
+	struct io_uring_cqe *cqe;
+	struct io_uring_sqe *sqe;
+	unsigned int round, i, got, n, head;
+
+	for (round = 0; round < b->rounds; round++) {
+		const struct timespec at = due();
+		struct __kernel_timespec ts = { at.tv_sec, at.tv_nsec };
+
+		for (i = 0; i < b->registered; i++) {
+			sqe = uring_sqe(b);
+			io_uring_prep_timeout(sqe, &ts, 0, IORING_TIMEOUT_ABS);
+			sqe->user_data = i;
+		}
+		for (got = 0; got < b->active; got += n) {
+			uring_check(io_uring_submit_and_wait(&b->ring, 1),
+				    "io_uring_submit_and_wait");
+			n = 0;
+			io_uring_for_each_cqe(&b->ring, head, cqe) {
+				if (cqe->res != -ETIME)
+					uring_unexpected(cqe);
+				n++;
+			}
+			io_uring_cq_advance(&b->ring, n);
+		}
+		b->collected += got;
+	}
 }
 
 static void change_all(struct bench *b)
@@ -153,9 +186,14 @@ static void timers_rounds(struct bench *b)
 }
 
 const struct run timers_runs[] = {
-	{ "timers", "epoll-lt", timerfd_sources, epoll_lt_queue, timerfd_read },
-	{ "timers", "epoll-et", timerfd_sources, epoll_et_queue, timerfd_read },
-	{ "timers", "epoll-et-noread", timerfd_sources, epoll_et_queue, timerfd_noread },
+	{ "timers", "epoll-lt", timerfd_sources, epoll_lt_queue, epoll_read },
+	{ "timers", "epoll-et", timerfd_sources, epoll_et_queue, epoll_read },
+	{ "timers", "epoll-et-noread", timerfd_sources, epoll_et_queue, epoll_noread },
+	{ "timers", "uring", timerfd_sources, uring_queue, uring_read },
+	{ "timers", "uring-defer", timerfd_sources, uring_defer_queue, uring_read },
+	{ "timers", "uring-defer-noread", timerfd_sources, uring_defer_queue, uring_noread },
+	{ "timers", "uring-timeout", all_of_them, uring_make_default, uring_timeouts },
+	{ "timers", "uring-defer-timeout", all_of_them, uring_make_defer, uring_timeouts },
 	{ "timers", "kevent-dispatch", NULL, timers_queue, timers_rounds },
 	{ 0 },
 };

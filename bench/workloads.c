@@ -2,7 +2,7 @@
 /*
  * workloads.c - what is measured: one workload in one mode per run
  *
- *	workloads workload mode registered active events windows
+ *	workloads workload[:parameter] mode registered active events windows
  *
  * "events" are those of one window; a window is opened and closed by a mark
  * (mark.h) and its contents are counted from outside, so this program knows
@@ -18,11 +18,13 @@
  * What differs is only how the ready descriptors are learned.  The floor knows
  * them for free.
  *
- * Here is what all share.  Adding a workload or a mode means its functions and
- * its lines in one of the tables in eventfd.c, echo.c, pingpong.c, timers.c or
- * spin.c.
+ * Here is what all share, but for the queues, which are in queues.c and
+ * uring.c.  Adding a workload or a mode means its functions and its lines in one
+ * of the tables: in eventfd.c, producers.c, echo.c, pingpong.c, change.c,
+ * timers.c, notify.c, memory.c or spin.c.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
@@ -44,11 +46,18 @@
 
 static const struct run *const all_runs[] = {
 	eventfd_runs, echo_runs, pingpong_runs, timers_runs, spin_runs,
+	change_runs, memory_runs, producers_runs, notify_runs,
 };
 
 _Noreturn void die(const char *what)
 {
 	fprintf(stderr, "workloads: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+_Noreturn void die_of(const char *reason)
+{
+	fprintf(stderr, "workloads: %s\n", reason);
 	exit(1);
 }
 
@@ -63,11 +72,15 @@ _Noreturn void die_unless_missing(const char *what)
 
 void *get_memory(size_t n, size_t size)
 {
-	/* touched here, so that no page fault happens in a window */
 	void *p = malloc(n * size);
 
 	if (!p)
 		die("malloc");
+	/*
+	 * Touched here, so that no page fault happens in a window; a compiler
+	 * that sees through it would call calloc(), which does not touch.
+	 */
+	asm volatile("" : "+r" (p));
 	return memset(p, 0, n * size);
 }
 
@@ -83,78 +96,16 @@ void run_until_sleep(void)
 		die("sched_setscheduler");
 }
 
-/* queues: make it, whatever it is, and register b->fd[] for reading */
-
-static void epoll_queue(struct bench *b, uint32_t flags)
+void make_eventfds(struct bench *b, int flags)
 {
 	unsigned int i;
 
-	b->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (b->epoll < 0)
-		die_unless_missing("epoll_create1");
-	b->epoll_buf = get_memory(BATCH, sizeof(*b->epoll_buf));
+	b->fd = get_memory(b->registered, sizeof(*b->fd));
 	for (i = 0; i < b->registered; i++) {
-		struct epoll_event ev = {
-			.events = EPOLLIN | flags,
-			.data.fd = b->fd[i],
-		};
-
-		if (epoll_ctl(b->epoll, EPOLL_CTL_ADD, b->fd[i], &ev))
-			die("epoll_ctl");
+		b->fd[i] = eventfd(0, EFD_CLOEXEC | flags);
+		if (b->fd[i] < 0)
+			die("eventfd");
 	}
-}
-
-void epoll_lt_queue(struct bench *b)
-{
-	epoll_queue(b, 0);
-}
-
-void epoll_et_queue(struct bench *b)
-{
-	epoll_queue(b, EPOLLET);
-}
-
-void kevent_check(int ret, const char *what)
-{
-	if (ret >= 0)
-		return;
-	errno = -ret;
-	if (ret == -EOPNOTSUPP)		/* that type */
-		die_unless_missing(what);
-	die(what);
-}
-
-/* empty as yet */
-void kevent_make(struct bench *b)
-{
-	struct kevent_params params = { .nr_expected = b->registered };
-	int ret = ukevent_queue_init(&b->queue, &params);
-
-	if (ret) {
-		errno = -ret;
-		die_unless_missing("kevent_create");
-	}
-	b->record_buf = get_memory(BATCH, sizeof(*b->record_buf));
-}
-
-static void kevent_queue(struct bench *b, uint32_t flags)
-{
-	unsigned int i;
-
-	kevent_make(b);
-	for (i = 0; i < b->registered; i++)
-		kevent_check(ukevent_add_poll(&b->queue, b->fd[i], POLLIN,
-					      flags, b->fd[i]), "kevent_ctl");
-}
-
-void kevent_edge_queue(struct bench *b)
-{
-	kevent_queue(b, KEVENT_EDGE);
-}
-
-void kevent_level_queue(struct bench *b)
-{
-	kevent_queue(b, 0);
 }
 
 static unsigned int number(const char *s)
@@ -227,6 +178,14 @@ static void *second_thread(void *arg)
 	return NULL;
 }
 
+static void prepare(const struct run *run, struct bench *b)
+{
+	if (run->between) {
+		run->between(b);
+		settle();
+	}
+}
+
 /*
  * Returns the number of IPIs from the first window to the last, if there are
  * several processors.
@@ -255,15 +214,19 @@ static unsigned long measure(const struct run *run, struct bench *b,
 	}
 
 	/* fault in what there is to fault in, come to a steady state */
+	prepare(run, b);
 	run->rounds(b);
+	prepare(run, b);
 	run->rounds(b);
 	settle();
+	prepare(run, b);
 	run->rounds(b);
 	b->collected = 0;
 	if (CPU_COUNT(&cpus) > 1)
 		ipis = count_ipis();
 
 	for (i = 0; i < windows; i++) {
+		prepare(run, b);
 		mark_begin(0);
 		run->rounds(b);
 		mark_end(0);
@@ -319,9 +282,13 @@ static int run_check(void)
 static int run_case(char **arg)
 {
 	const char *workload = arg[0], *mode = arg[1];
+	const char *parameter = strchr(workload, ':');
+	const size_t length = strcspn(workload, ":");
 	struct bench b = {
 		.registered = number(arg[2]),
 		.active = number(arg[3]),
+		.parameter = parameter ? number(parameter + 1) : 0,
+		.batch = BATCH,
 	};
 	unsigned int windows = number(arg[5]);
 	const struct run *run;
@@ -331,16 +298,18 @@ static int run_case(char **arg)
 	b.rounds = number(arg[4]) / b.active;
 	if (!b.rounds)
 		b.rounds = 1;
-	if (b.active > b.registered) {
-		fprintf(stderr, "workloads: more active than registered\n");
-		return 1;
-	}
+	if (b.active > b.registered)
+		die_of("more active than registered");
 
 	for (i = 0; i < sizeof(all_runs) / sizeof(all_runs[0]); i++) {
 		for (run = all_runs[i]; run->workload; run++) {
-			if (strcmp(run->workload, workload) ||
-			    strcmp(run->mode, mode))
+			if (strncmp(run->workload, workload, length) ||
+			    run->workload[length] || strcmp(run->mode, mode))
 				continue;
+			if (run->once) {
+				run->once(&b);
+				return 0;
+			}
 			ipis = measure(run, &b, windows);
 			printf("BENCH workload=%s mode=%s registered=%u active=%u rounds=%u windows=%u ipis=%lu\n",
 			       workload, mode, b.registered, b.active,
@@ -356,6 +325,7 @@ static int run_case(char **arg)
 /* What the workloads expect of a machine that has only this program. */
 static void set_up_machine(void)
 {
+	static const char limit[] = "1000000";
 	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	int fd;
 
@@ -363,6 +333,11 @@ static void set_up_machine(void)
 		die("/proc");
 	if (mount("proc", "/proc", "proc", 0, NULL))
 		die("mount");
+	/* as many interests as the largest case has descriptors, if there are any */
+	fd = open("/proc/sys/user/max_kevent_interests", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, limit, sizeof(limit) - 1) < 0)
+		die("max_kevent_interests");
+	close(fd);
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo))
 		die("lo");

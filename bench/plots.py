@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""
+The plots of the report: what is drawn, and its drawing by gnuplot.
+"""
+import collections
+import os
+import subprocess
+
+COLOURS = {
+    'kevent-edge': '#0072b2', 'kevent-level': '#56b4e9', 'kevent': '#0072b2',
+    'kevent-poll-edge': '#332288', 'kevent-dispatch': '#0072b2',
+    'epoll-et': '#d55e00', 'epoll-lt': '#e69f00', 'epoll': '#d55e00',
+    'uring': '#117733', 'uring-defer': '#44aa99', 'uring-peek': '#999933',
+    'uring-defer-peek': '#88ccaa', 'uring-recv': '#aa4499',
+    'uring-defer-recv': '#cc79a7', 'poll': '#888888', 'floor': '#444444', 'at most': '#cccccc',
+}
+
+# lines: {name: [(x, y, spread of y)]}; bars: groups are [(label, {name: value})]
+Curve = collections.namedtuple('Curve', 'name title xlabel ylabel note lines top')
+Bars = collections.namedtuple('Bars', 'name title ylabel note groups')
+
+INSNS = 'instructions per event'
+BEYOND = ' beyond the floor'
+
+
+def quote(text):
+    return '"' + text.replace('\\', r'\\').replace('"', r'\"') + '"'
+
+
+def line_style(mode):
+    dash = 2 if mode == 'floor' else 3 if 'uring' in mode else 1
+    width = 3 if mode.startswith('kevent') else 2
+    return (f'lc rgb "{COLOURS.get(mode, "#000000")}" lw {width} dt {dash} '
+            'pt 7 ps 0.5')
+
+
+def curve_script(plot):
+    text = [f'set xlabel {quote(plot.xlabel)}', f'set ylabel {quote(plot.ylabel)}',
+            'set logscale x', 'set xrange [*:*] noextend', 'set key outside right noenhanced', 'set grid ytics',
+            f'set yrange [0:{plot.top:.6g}]', 'set format x "%.0f"']
+    for i, (mode, points) in enumerate(plot.lines.items()):
+        text.append(f'$d{i} << EOD')
+        text += [f'{x} {y} {e}' for x, y, e in sorted(points)]
+        text.append('EOD')
+    text.append('plot ' + ', \\\n  '.join(
+        f'$d{i} using 1:2:3 with yerrorlines {line_style(mode)} title {quote(mode)}'
+        for i, mode in enumerate(plot.lines)))
+    return text
+
+
+def bars_script(plot):
+    names = list(dict.fromkeys(n for _, values in plot.groups for n in values))
+    text = [f'set ylabel {quote(plot.ylabel)}', 'set yrange [0:*]',
+            'set style data histograms', 'set style histogram clustered gap 1',
+            'set style fill solid 0.85 border -1', 'set grid ytics',
+            'set boxwidth 0.9', 'set xtics rotate by -35 noenhanced',
+            'set key outside right noenhanced', 'set datafile missing "-"',
+            '$d << EOD']
+    for label, values in plot.groups:
+        cells = [str(values.get(n, '-')) for n in names]
+        text.append(f'{quote(label)} ' + ' '.join(cells))
+    text.append('EOD')
+    text.append('plot ' + ', \\\n  '.join(
+        f'$d using {i + 2}' + (':xtic(1)' if i == 0 else '') +
+        f' lc rgb "{COLOURS.get(n, "#000000")}" title {quote(n)}'
+        for i, n in enumerate(names)))
+    return text
+
+
+def draw(plot, directory):
+    """Returns the image's place."""
+    base = os.path.join(directory, plot.name)
+    if isinstance(plot, Curve):
+        body, height = curve_script(plot), 440
+    else:
+        body, height = bars_script(plot), 540
+    with open(base + '.gp', 'w') as f:
+        f.write('\n'.join([
+            f'set terminal svg size 1080,{height} font "sans-serif,13" background "white"',
+            f'set output {quote(base + ".svg")}',
+            f'set title {quote(plot.title)} noenhanced', *body]) + '\n')
+    subprocess.run(['gnuplot', base + '.gp'], check=True)
+    return base + '.svg'
+
+
+def bars(rows, cases):
+    """Each row of the targets, its peer being 1."""
+    del cases
+    groups = []
+    for r in rows:
+        if 'figure' not in r:
+            continue
+        peer = r['peer_figure']
+        values = {'kevent': r['figure'] / peer, 'at most': r['at_most']}
+        if 'floor' in r:
+            values['floor'] = r['floor'] / peer
+        groups.append((f"{r['row']} {r['what']} / {r['peer']}", values))
+    half = (len(groups) + 1) // 2
+    note = ('The peer is 1.  Between 1 and the floor, which knows for free which '
+            'descriptor is ready, is all the room there is.')
+    return [Bars(f'targets-{i}', 'kevent, the limit and the floor, against the peer',
+                 'of the peer', note, part)
+            for i, part in enumerate((groups[:half], groups[half:]), 1) if part]
+
+
+def select(cases, x, y=lambda c: c['instructions_per_event']['median']):
+    """{mode: [(x, y, spread of y)]} of the cases for which x is something."""
+    lines = collections.defaultdict(list)
+    for c in cases:
+        at = x(c)
+        if at is not None:
+            lines[c['mode']].append((at, y(c), y(c) * c.get('spread', 0)))
+    return {m: p for m, p in sorted(lines.items()) if len(p) > 1}
+
+
+def beyond_floor(lines):
+    """What differs, where the floor is most of it."""
+    floor = {x: (y, e) for x, y, e in lines.get('floor', [])}
+    return {m: [(x, y - floor[x][0], e + floor[x][1])
+                for x, y, e in p if x in floor]
+            for m, p in lines.items() if m != 'floor'}
+
+
+def top(lines, without=('poll',)):
+    return 1.1 * max(y for m, p in lines.items() if m not in without
+                     for _, y, _ in p)
+
+
+def measured(c, workload, **fixed):
+    return (c['workload'] == workload and 'instructions_per_event' in c and
+            all(c[k] == v for k, v in fixed.items()))
+
+
+def parameter(c, workload, **fixed):
+    name, _, value = c['workload'].partition(':')
+    if (name == workload and value and 'instructions_per_event' in c and
+            all(c[k] == v for k, v in fixed.items())):
+        return int(value)
+    return None
+
+
+def curves(cases):
+    wanted = [
+        ('registered', 'eventfd, 16 active', 'registered descriptors', INSNS,
+         'poll looks at each descriptor and leaves the picture.',
+         lambda c: c['registered'] if measured(c, 'eventfd', active=16) else None),
+        ('active', 'eventfd, 10000 registered', 'active descriptors per round',
+         INSNS, 'poll is far above the picture until most are active.',
+         lambda c: c['active'] if measured(c, 'eventfd', registered=10000) else None),
+        ('batch', 'eventfd, 1000 active of 1000', 'most collected at once', INSNS,
+         'A queue that is asked for few at a time is asked more often.',
+         lambda c: parameter(c, 'eventfd', registered=1000)),
+        ('producers', '64 eventfds, consumer sleeps', 'producers (threads)',
+         INSNS + BEYOND,
+         'All on one processor, the switches between them included; nobody competes '
+         'for a lock.',
+         lambda c: parameter(c, 'producers')),
+        ('echo', 'TCP echo, all connections active', 'connections',
+         'instructions per request' + BEYOND,
+         'The floor, some 16000 to 21000 instructions, is client, TCP and server.',
+         lambda c: c['active'] if measured(c, 'echo') else None),
+    ]
+    wanted += [
+        (f'change-{what}', f'{what} 10000 eventfds', 'changes at a time',
+         'instructions per change', 'epoll takes one at a time.',
+         lambda c, w=what: c['active'] if measured(c, f'change-{w}') else None)
+        for what in ('add', 'modify', 'remove')]
+    result = []
+    for name, title, xlabel, ylabel, note, x in wanted:
+        lines = select(cases, x)
+        if ylabel.endswith(BEYOND):
+            lines = beyond_floor(lines)
+        if lines:
+            result.append(Curve(name, title, xlabel, ylabel, note, lines, top(lines)))
+
+    lines = select(cases,
+                   lambda c: c['registered'] if 'bytes_per_interest' in c else None,
+                   lambda c: c['bytes_per_interest'] +
+                   c['bytes_of_queue'] / c['registered'])
+    if lines:
+        result.append(Curve('memory', 'kernel memory per interest, queue included',
+                            'interests', 'bytes',
+                            'A queue has room for as many records or completions as '
+                            'interests were announced, up to 65536.',
+                            lines, top(lines)))
+    return result

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+"""
+What kevent must reach, row by row.  A figure is instructions per event of a
+place, which is (workload, registered, active); an event of P4 is a request, one
+of P7 a change.  For memory it is bytes per interest, of (workload, registered).
+"""
+P1 = ('eventfd', 1000, 1)
+P2_16 = ('eventfd', 1000, 16)
+P2_1000 = ('eventfd', 1000, 1000)
+P2_SAME = ('eventfd-same', 1000, 16)
+P3 = ('noread', 1000, 16)
+P4_1 = ('echo', 1, 1)
+P4_32 = ('echo', 32, 32)
+P4_256 = ('echo', 256, 256)
+P5 = ('pingpong', 1, 1)
+P5_SLEEP = ('pingpong-sleep', 1, 1)
+P7_ADD = ('change-add', 10000, 1000)
+P7_MODIFY = ('change-modify', 10000, 1000)
+P7_REMOVE = ('change-remove', 10000, 1000)
+P8 = ('timers', 1000, 1000)
+P9 = ('memory', 100000)
+SIGNAL = ('signal', 16, 16)
+INODE = ('inode', 1000, 16)
+
+# row, what, place, mode, peer, at most so many times the peer
+RATIOS = [
+    ('P1', 'edge, 1 active of 1000', P1, 'kevent-edge', 'epoll-et', 0.70),
+    ('P2', 'edge, 16 active of 1000', P2_16, 'kevent-edge', 'epoll-et', 0.87),
+    ('P2', 'edge, 1000 active of 1000', P2_1000, 'kevent-edge', 'epoll-et', 0.87),
+    ('P2', 'edge, 16 active of 1000', P2_16, 'kevent-edge', 'uring-defer', 0.89),
+    ('P2', 'edge, 1000 active of 1000', P2_1000, 'kevent-edge', 'uring-defer', 0.89),
+    ('P2b', 'level, 16 active of 1000', P2_16, 'kevent-level', 'epoll-lt', 0.97),
+    ('P2b', 'level, always the same 16', P2_SAME, 'kevent-level', 'epoll-lt', 0.97),
+    ('P2b', 'level, 1000 active of 1000', P2_1000, 'kevent-level', 'epoll-lt', 0.97),
+    ('P3', 'edge, 16 active, never read', P3, 'kevent-edge', 'epoll-et', 0.90),
+    ('P4', 'TCP echo, 1 connection', P4_1, 'kevent-edge', 'epoll-et', 1.00),
+    ('P4', 'TCP echo, 32', P4_32, 'kevent-edge', 'epoll-et', 0.99),
+    ('P4', 'TCP echo, 256', P4_256, 'kevent-edge', 'epoll-et', 0.99),
+    ('P4', 'TCP echo, 1, type POLL', P4_1, 'kevent-poll-edge', 'epoll-et', 1.00),
+    ('P4', 'TCP echo, 32, type POLL', P4_32, 'kevent-poll-edge', 'epoll-et', 0.99),
+    ('P4', 'TCP echo, 256, type POLL', P4_256, 'kevent-poll-edge', 'epoll-et', 0.99),
+    ('P5', 'edge, sleeping consumer', P5, 'kevent-edge', 'epoll-et', 0.97),
+    ('P5', 'edge, both sleep', P5_SLEEP, 'kevent-edge', 'epoll-et', 0.97),
+    ('P5', 'level, sleeping consumer', P5, 'kevent-level', 'epoll-lt', 0.97),
+    ('P5', 'level, both sleep', P5_SLEEP, 'kevent-level', 'epoll-lt', 0.97),
+    ('P7', 'add, 1000 at a time', P7_ADD, 'kevent', 'epoll', 0.45),
+    ('P7', 'modify, 1000 at a time', P7_MODIFY, 'kevent', 'epoll', 1.00),
+    ('P7', 'remove, 1000 at a time', P7_REMOVE, 'kevent', 'epoll', 0.70),
+    ('P8', '1000 timers, with counts', P8, 'kevent-dispatch', 'epoll-lt', 0.50),
+    ('P8', '1000 timers, with counts', P8, 'kevent-dispatch', 'uring-timeout', 0.67),
+    ('-', 'SIGNAL, 16 of them', SIGNAL, 'kevent-edge', 'epoll-lt', 1.00),
+    ('-', 'INODE, 16 of 1000 written', INODE, 'kevent-edge', 'epoll-lt', 1.00),
+    ('P9', 'memory per interest', P9, 'kevent', 'epoll', 0.75),
+]
+
+# Locked operations per event: row, what, place, mode, at most.
+LOCKS = [
+    ('P10', 'P2, 16 active', P2_16, 'kevent-edge', 4.0),
+    ('P10', 'P2, 1000 active', P2_1000, 'kevent-edge', 4.0),
+    ('P10', 'P2b, 16 active', P2_16, 'kevent-level', 7.0),
+    ('P10', 'P2b, always the same 16', P2_SAME, 'kevent-level', 7.0),
+]
+
+# Flat over the registered: row, workload, active, mode, most / least at most.
+FLAT = [
+    ('P2', 'eventfd', 16, 'kevent-edge', 1.01),
+    ('P2b', 'eventfd', 16, 'kevent-level', 1.01),
+]
+
+# Of a kernel that has kevent, unused, against one that has not: row, what, place,
+# mode.  Not more, but for the spread.
+UNUSED = [
+    ('P11', 'TCP echo, 1 connection', P4_1, 'epoll-et'),
+    ('P11', 'TCP echo, 1 connection', P4_1, 'epoll-lt'),
+    ('P11', 'TCP echo, 32', P4_32, 'epoll-et'),
+    ('P11', 'TCP echo, 256', P4_256, 'epoll-et'),
+    ('P11', 'eventfd, 16 active of 1000', P2_16, 'epoll-et'),
+]
+
+# Of a consumer that spins on a vCPU of its own, system calls and IPIs per event:
+# row, what, workload, mode.  At most none; what does not even come once in
+# a hundred events is not the event's.
+SPINS = [
+    ('P6', 'POLL of an eventfd', 'spin-eventfd', 'kevent-edge'),
+    ('P6', 'SOCKET, UNIX stream', 'spin-socket', 'kevent-edge'),
+    ('P6', 'USER, triggered at will', 'spin-user', 'kevent-edge'),
+    ('P6', 'TIMER, periodic', 'spin-timer', 'kevent-edge'),
+]
+SPIN_LIMIT = 0.01
+
+# That IPIs are counted at all: one for each event, if the consumer sleeps.
+SLEEPING = ('spin-eventfd', 'epoll-et-sleep')
+
+PROFILES = {P1: 'P1', P2_16: 'P2-16', P2_1000: 'P2-1000',
+            P2_SAME: 'P2-same', P3: 'P3', P4_1: 'P4-1', P4_32: 'P4-32',
+            P4_256: 'P4-256', P5: 'P5', P5_SLEEP: 'P5-sleep',
+            P7_ADD: 'P7-add', P7_MODIFY: 'P7-modify',
+            P7_REMOVE: 'P7-remove', P8: 'P8',
+            SIGNAL: 'signal', INODE: 'inode'}
+
+
+def verdict(value, limit, uncertain):
+    word = 'met' if value <= limit else 'MISSED'
+    return word + ('' if abs(value - limit) > uncertain else ', unproven')
+
+
+def ratio_row(cases, row, what, place, mode, peer, limit):
+    entry = {'row': row, 'what': what, 'mode': mode, 'peer': peer,
+             'at_most': limit}
+    own, other = cases.get((place, mode)), cases.get((place, peer))
+    if not own or not other:
+        return entry
+    ratio = own.figure / other.figure
+    # both may be off by their spread
+    uncertain = ratio * (own.spread + other.spread)
+    entry.update(figure=own.figure, peer_figure=other.figure, ratio=ratio,
+                 spread=max(own.spread, other.spread),
+                 verdict=verdict(ratio, limit, uncertain),
+                 differ=abs(1 - ratio) > uncertain)
+    if hasattr(own, 'entries'):
+        entry.update(entries=own.entries, peer_entries=other.entries,
+                     locked=own.locked, peer_locked=other.locked)
+    floor = cases.get((place, 'floor'))
+    if floor:
+        entry.update(floor=floor.figure,
+                     of_the_room=((other.figure - own.figure) /
+                                  (other.figure - floor.figure)))
+    return entry
+
+
+def lock_row(cases, row, what, place, mode, limit):
+    entry = {'row': row, 'what': what, 'mode': mode, 'at_most': limit,
+             'figures': {m: c.locked for (p, m), c in cases.items()
+                         if p == place}}
+    own = cases.get((place, mode))
+    if own:
+        entry.update(verdict=verdict(own.locked, limit, 0))
+    return entry
+
+
+def flat_row(cases, row, workload, active, mode, limit):
+    found = {p[1]: c.figure for (p, m), c in cases.items()
+             if p[0] == workload and p[2:] == (active,) and m == mode}
+    entry = {'row': row, 'mode': mode, 'what': f'{active} active',
+             'at_most': limit, 'figures': dict(sorted(found.items()))}
+    if len(found) > 1:
+        ratio = max(found.values()) / min(found.values())
+        entry.update(ratio=ratio, verdict=verdict(ratio, limit, 0))
+    return entry
+
+
+def spin_row(spins, row, what, workload, mode):
+    entry = {'row': row, 'what': what, 'mode': mode, 'at_most': 0,
+             'figures': {m: {'syscalls': c.syscalls, 'ipis': c.ipis}
+                         for (p, m), c in spins.items() if p == workload}}
+    own = spins.get((workload, mode))
+    if own:
+        entry.update(verdict=verdict(max(own.syscalls, own.ipis), SPIN_LIMIT, 0))
+    return entry
+
+
+def unused_row(cases, without, row, what, place, mode):
+    entry = {'row': row, 'what': what, 'mode': mode, 'at_most': 1.0}
+    own, other = cases.get((place, mode)), without.get((place, mode))
+    if own and other:
+        ratio = own.figure / other.figure
+        uncertain = ratio * (own.spread + other.spread)
+        entry.update(figure=own.figure, peer_figure=other.figure, ratio=ratio,
+                     uncertain=uncertain,
+                     verdict='met' if ratio <= 1 + uncertain else 'MISSED')
+    return entry
+
+
+def make_rows(cases, spins, without):
+    """
+    Lists of rows, one for each kind of target.  without: cases of a kernel
+    without kevent, if there are any.
+    """
+    return {
+        'ratios': [ratio_row(cases, *r) for r in RATIOS],
+        'locks': [lock_row(cases, *r) for r in LOCKS],
+        'flat': [flat_row(cases, *r) for r in FLAT],
+        'spins': [spin_row(spins, *r) for r in SPINS],
+        'unused': [unused_row(cases, without, *r) for r in UNUSED if without],
+    }
