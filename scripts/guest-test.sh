@@ -4,6 +4,8 @@
 # its own words, and writes "passed failed skipped" to build/logs/LABEL/counts.
 # Exit status 1 after any failure.
 #   TIMEOUT       seconds for all tests, else killed as hanging
+#   STALL         seconds in which the guest must tell something new, likewise
+#                 (default 600, sanitised kernels 1200)
 #   BOOT_TIMEOUT  seconds until the guest must be up (default 120)
 #   PERCENT       length of the race loops (default 100, sanitised kernels 15)
 #   TESTS         what to run, e.g. kevent:abi_test (default kevent)
@@ -14,34 +16,55 @@ variant=$1 label=$2 append=${3:-}
 logs=$LOGS/$label
 mkdir -p "$logs"
 case $variant in
-plain) mem=1G limit=${TIMEOUT:-1200} percent=${PERCENT:-100} ;;
-*) mem=3G limit=${TIMEOUT:-3600} percent=${PERCENT:-15} ;;
+plain) mem=1G limit=${TIMEOUT:-1200} stall=${STALL:-600} percent=${PERCENT:-100} ;;
+*) mem=3G limit=${TIMEOUT:-3600} stall=${STALL:-1200} percent=${PERCENT:-15} ;;
 esac
 boot_limit=${BOOT_TIMEOUT:-120}
 
 # Nothing of an earlier run may count.
 rm -f "$logs"/*
+# An NMI through the monitor makes a kernel that hangs tell where it is.
+mkfifo "$logs"/monitor.{in,out}
 step "$label: booting, time limit $limit s, logs in $(short "$logs")/"
 "$TOP/scripts/boot.sh" --kernel "$OUT/$variant/bzImage" --initrd "$OUT/initramfs${KEVENT_BITS:-}.gz" --logs "$logs" \
-	--mem $mem --append "kevent.mode=test kevent.percent=$percent ${TESTS:+kevent.tests=$TESTS} $append" \
-	</dev/null >"$logs/qemu.log" 2>&1 &
+	--mem $mem --append "kevent.mode=test kevent.percent=$percent ${TESTS:+kevent.tests=$TESTS} unknown_nmi_panic panic_print=0x40 $append" \
+	-- -monitor "pipe:$logs/monitor" </dev/null >"$logs/qemu.log" 2>&1 &
 qemu=$!
 trap 'kill $qemu 2>/dev/null || true' EXIT
 
 ready() { grep -q '^kevent-guest: ready' "$logs/guest.log" 2>/dev/null; }
 tests_done() { grep -cE '^# (not )?ok [0-9]+' "$logs/guest.log" 2>/dev/null || true; }
 
-begin=$EPOCHSECONDS hang='' up=''
+current_test() { grep '^# selftests: ' "$logs/guest.log" | tail -n 1 | tr -d '\r' | cut -d' ' -f4-; }
+# Ends the guest; what its kernel says to that is for the reader, not the judge.
+kill_guest()
+{
+	log_size=$(stat -c %s "$logs/kernel.log" 2>/dev/null || echo 0)
+	if ready; then
+		timeout 2 tee "$logs/monitor.in" <<<nmi >/dev/null || true
+		timeout 10 tail --pid=$qemu -f /dev/null || true
+	fi
+	kill -9 $qemu 2>/dev/null || true
+}
+
+begin=$EPOCHSECONDS hang='' up='' told=0 told_at=$EPOCHSECONDS log_size=''
 while kill -0 $qemu 2>/dev/null; do
 	if [[ ! $up ]] && ready; then up=1 begin=$EPOCHSECONDS; fi
 	now=$((EPOCHSECONDS - begin))
 	if ((now >= (up ? limit : boot_limit))); then
-		hang=$now
-		kill -9 $qemu
+		hang="not finished after $now s"
+		kill_guest
 		break
 	fi
 	if [[ $up ]]; then
-		progress "$label: $(tests_done) tests done, $(grep '^# selftests: ' "$logs/guest.log" | tail -n 1 | tr -d '\r' | cut -d' ' -f4-)"
+		size=$(stat -c %s "$logs/guest.log")
+		if ((size != told)); then told=$size told_at=$EPOCHSECONDS; fi
+		if ((EPOCHSECONDS - told_at >= stall)); then
+			hang="nothing new for $stall s, in $(current_test)"
+			kill_guest
+			break
+		fi
+		progress "$label: $(tests_done) tests done, $(current_test)"
 	fi
 	sleep 0.2
 done
@@ -60,7 +83,8 @@ failure()
 
 touch "$logs/kernel.log" "$logs/guest.log"
 tr -d '\r' <"$logs/guest.log" | awk -f "$TOP/scripts/tap.awk" >"$logs/results"
-awk -f "$TOP/scripts/splats.awk" "$logs/kernel.log" >"$logs/splats" 2>"$logs/splats.note"
+head -c "${log_size:-$(stat -c %s "$logs/kernel.log")}" "$logs/kernel.log" |
+	awk -f "$TOP/scripts/splats.awk" >"$logs/splats" 2>"$logs/splats.note"
 passed=$(grep -c '^pass' "$logs/results" || true)
 skipped=$(grep -c '^skip' "$logs/results" || true)
 failed=$(grep -c '^fail' "$logs/results" || true)
@@ -72,16 +96,24 @@ while IFS=$'\t' read -r verdict name reason; do
 	esac
 done <"$logs/results"
 
+# In which function each processor was: above its </NMI>, or as its RIP says.
+where()
+{
+	tail -c "+$((log_size + 1))" "$logs/kernel.log" | tr -d '\r' |
+		awk '/<\/NMI>/ && !n++ { at = before } { before = $NF }
+		     /RIP: 0010:/ { sub(/.*RIP: 0010:/, ""); at = at (at ? ", " : "") $1 }
+		     END { print at ? "the kernel was in " at : "the kernel did not answer" }'
+}
 last_line() { tr -d '\r' <"$logs/kernel.log" | grep -v '^$' | tail -n 1 | cut -c1-160; }
 if ! ready; then
 	if [[ $hang ]]; then
-		why="the guest did not come up within $hang s and was killed"
+		why="the guest did not come up and was killed, $hang"
 	else
 		why="the guest did not come up, QEMU ended with status $status$(sed 's/^/; /' "$logs/qemu.log" | head -n 3)"
 	fi
 	failure "FAILED BOOT" kernel.log "$why; last line: $(last_line)"
 elif [[ $hang ]]; then
-	failure HANG all.log "not finished after $hang s, killed"
+	failure HANG all.log "$hang, killed; $(where)"
 elif ! grep -q '^kevent-guest: finished' "$logs/guest.log"; then
 	failure CRASH kernel.log "the guest went down before its tests were finished; last line: $(last_line)"
 elif ((passed + failed + skipped == 0)); then
