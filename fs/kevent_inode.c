@@ -317,11 +317,10 @@ static bool kevent_inode_drop_dead(struct kevent_user *user, struct inode *inode
 }
 
 static s64 kevent_inode_attach(struct kevent *k,
-			       const struct kevent_change *change)
+			       const struct kevent_change *change,
+			       const struct path *path)
 {
-	const struct kevent_entry *entry =
-		container_of(change, struct kevent_entry, change);
-	struct inode *inode = d_inode(entry->path.dentry);
+	struct inode *inode = d_inode(path->dentry);
 	struct kevent_inode *i = kevent_to_inode(k);
 	struct kevent_inode_mark *mark;
 	int ret = kevent_inode_get_group(k->user);

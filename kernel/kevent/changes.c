@@ -29,24 +29,24 @@ static int kevent_check_change(const struct kevent_change *change,
 	u32 modes = change->flags & KEVENT_MODES;
 	bool sets_events = change->op == KEVENT_OP_ADD ||
 			   change->op == KEVENT_OP_MODIFY;
-	u32 flags;
+	u32 flags, events = 0;
 
 	if (!change->op || change->op >= ARRAY_SIZE(kevent_op_flags))
 		return -EINVAL;
 	if (IS_ERR(ops))
 		return PTR_ERR(ops);
 	flags = kevent_op_flags[change->op];
-	if (sets_events)
+	if (sets_events) {
 		flags |= ops->set_flags;
+		events = ops->valid_events;
+	}
 	if (change->op == KEVENT_OP_ADD)
 		flags |= ops->add_flags;
-	if (change->flags & ~flags || modes & (modes - 1))
-		return -EINVAL;
-	if (change->events & ~(sets_events ? ops->valid_events : 0))
+	if ((change->flags & ~flags) | (modes & (modes - 1)) |
+	    (change->events & ~events) |
+	    change->reserved[0] | change->reserved[1])
 		return -EINVAL;
 	if (change->id && !(change->flags & KEVENT_BY_ID))
-		return -EINVAL;
-	if (change->reserved[0] | change->reserved[1])
 		return -EINVAL;
 	if (change->op == KEVENT_OP_TRIGGER && !ops->trigger)
 		return -EOPNOTSUPP;
@@ -66,55 +66,50 @@ static void kevent_tree_insert(struct kevent *k)
 	rb_insert_color_cached(&k->node, tree, true);
 }
 
-static void kevent_put_unlocked(struct kevent *k)
-{
-	struct kevent_user *user = k->user;
-
-	spin_lock_irq(&user->lock);
-	kevent_put(k);
-	spin_unlock_irq(&user->lock);
-}
-
-/* Make a new interest known to its queue, and charge it. */
+/* Make a new interest known to its queue, which is locked, and charge it. */
 static int kevent_insert(struct kevent *k)
 {
 	struct kevent_user *user = k->user;
-	int ret = -ENOSPC;
 
-	spin_lock_irq(&user->lock);
 	if (!kevent_charge(user))
-		goto unlock;
+		return -ENOSPC;
 	if (kevent_ops(k)->identity == KEVENT_IDENT_NUMBER &&
 	    !kevent_insert_number(k)) {
 		kevent_uncharge(user);
-		ret = -EEXIST;
-		goto unlock;
+		return -EEXIST;
 	}
 	refcount_inc(&user->refs);
 	user->nr_kevents++;
 	k->id = ++user->last_id;
 	kevent_tree_insert(k);
-	ret = 0;
-unlock:
-	spin_unlock_irq(&user->lock);
-	return ret;
+	return 0;
 }
 
 /* The same, and to its file. */
 static int kevent_insert_file(struct kevent *k, struct file *file)
 {
-	struct kevent *twin;
+	struct kevent_user *user = k->user;
 	int ret = -EEXIST;
 
 	spin_lock(&file->f_lock);
-	twin = kevent_find_file(k->user, file, k->fd, k->type);
-	if (!twin)
+	kevent_lock_irq(user);
+	if (!kevent_find_file(user, file, k->fd, k->type))
 		ret = kevent_insert(k);
 	if (!ret)
 		hlist_add_head(&kevent_to_file(k)->node, &file->f_kevent);
+	kevent_unlock_irq(user);
 	spin_unlock(&file->f_lock);
-	if (twin)
-		kevent_put_unlocked(twin);
+	return ret;
+}
+
+static int kevent_insert_other(struct kevent *k)
+{
+	struct kevent_user *user = k->user;
+	int ret;
+
+	kevent_lock_irq(user);
+	ret = kevent_insert(k);
+	kevent_unlock_irq(user);
 	return ret;
 }
 
@@ -127,12 +122,9 @@ static u16 kevent_mode_flags(const struct kevent_source_ops *ops, u32 flags)
 	return flags || ops->rereadable ? flags : KEVENT_EDGE;
 }
 
-/* The source is attached: let what it said meanwhile out. */
+/* The source is attached: let what it said meanwhile out.  user->lock is held. */
 static void kevent_activate(struct kevent *k, u32 bits)
 {
-	struct kevent_user *user = k->user;
-	unsigned long irqflags = kevent_lock(user);
-
 	bits |= k->pending;
 	k->pending = 0;
 	k->flags &= ~KEVENT_F_NEW;
@@ -141,39 +133,34 @@ static void kevent_activate(struct kevent *k, u32 bits)
 	kevent_settle(k, bits);
 	if (k->flags & KEVENT_F_QUERY)
 		kevent_defer_query(k);
-	kevent_unlock(user, irqflags);
 }
 
 /*
  * End an interest, forgetting some of its flags first, and take it off its
- * source, if it is @pinned and that is ours to do.
+ * source, if it is @pinned and that is ours to do: no reference is needed but
+ * that of the attachment.
  */
-static int kevent_remove(struct kevent *k, bool pinned, u16 forget)
+static inline void kevent_remove(struct kevent *k, bool pinned, u16 forget)
+	__releases(k->user->lock)
 {
-	struct kevent_user *user = k->user;
-	unsigned long irqflags = kevent_lock(user);
-	bool ended = !(k->flags & KEVENT_F_DEAD);
-	u32 pass_on = 0;
+	u32 pass_on = kevent_to_pass_on(k);
 
-	if (ended) {
-		pass_on = kevent_to_pass_on(k);
-		k->flags &= ~forget;
-		kevent_end(k, 0);
-	}
-	kevent_unlock(user, irqflags);
-	if (ended && pinned) {
-		if (pass_on)
-			kevent_hook_pass_on(k, pass_on);
-		kevent_detach(k);
-	}
-	return ended ? 0 : -ENOENT;
+	k->flags &= ~forget;
+	kevent_end(k, 0);
+	kevent_unlock_irq(k->user);
+	if (!pinned)
+		return;
+	if (pass_on)
+		kevent_hook_pass_on(k, pass_on);
+	kevent_detach(k);
 }
 
 /* ADD; @file is pinned, NULL without a descriptor. */
 static int kevent_add(struct kevent_user *user,
-		      const struct kevent_source_ops *ops,
-		      struct kevent_change *change, struct file *file)
+		      const struct kevent_entry *entry, struct file *file)
 {
+	const struct kevent_source_ops *ops = entry->ops;
+	struct kevent_change *change = entry->change;
 	struct kevent *k = kevent_alloc(change->type);
 	s64 bits;
 	int ret;
@@ -197,33 +184,37 @@ static int kevent_add(struct kevent_user *user,
 		kevent_to_number(k)->number = change->ident;
 	}
 
-	ret = file ? kevent_insert_file(k, file) : kevent_insert(k);
+	ret = file ? kevent_insert_file(k, file) : kevent_insert_other(k);
 	if (ret) {
-		kevent_free_memory(k);
+		kevent_free_memory(k, NULL);
 		return ret;
 	}
-	bits = ops->attach(k, change);
+	bits = ops->attach(k, change, &entry->path);
+	kevent_lock_irq(user);
 	if (bits >= 0) {
 		change->id = k->id;
 		kevent_activate(k, bits);
 	} else {
 		ret = bits;
-		kevent_remove(k, true, KEVENT_WANT_LAST);
+		if (!(k->flags & KEVENT_F_DEAD)) {
+			kevent_remove(k, true, KEVENT_WANT_LAST);
+			kevent_lock_irq(user);
+		}
 	}
-	kevent_put_unlocked(k);
+	kevent_put(k);
+	kevent_unlock_irq(user);
 	return ret;
 }
 
-/* Ask the source, which is pinned, and publish what it says. */
-static void kevent_query_now(struct kevent *k)
+/* Drop the reference of a change, with what the source, if asked, has said. */
+static void kevent_put_settled(struct kevent *k, u32 bits)
 {
 	struct kevent_user *user = k->user;
-	unsigned long irqflags;
-	u32 bits = kevent_ops(k)->query(k);
 
-	irqflags = kevent_lock(user);
+	kevent_lock_irq(user);
 	kevent_settle(k, bits);
-	kevent_unlock(user, irqflags);
+	kevent_put(k);
+	kevent_unlock_irq(user);
 }
 
 /*
@@ -256,26 +247,14 @@ static void kevent_replace(struct kevent *k, const struct kevent_change *change)
 /* MODIFY where wake-ups may go on. */
 static int kevent_modify_attached(struct kevent *k, bool pinned,
 				  const struct kevent_change *change)
+	__releases(k->user->lock)
 {
 	const struct kevent_source_ops *ops = kevent_ops(k);
-	struct kevent_user *user = k->user;
-	unsigned long irqflags = kevent_lock(user);
-	u32 pass_on, bits;
-	bool query;
-	int ret = 0;
+	bool query = !(k->flags & KEVENT_F_DISABLED);
+	u32 pass_on = kevent_to_pass_on(k), bits;
 
-	if (k->flags & (KEVENT_F_DEAD | KEVENT_F_GONE))
-		ret = -ENOENT;
-	else if (ops->check_modify)
-		ret = ops->check_modify(k, change);
-	if (ret) {
-		kevent_unlock(user, irqflags);
-		return ret;
-	}
-	pass_on = kevent_to_pass_on(k);
 	kevent_forget(k);
 	kevent_replace(k, change);
-	query = !(k->flags & KEVENT_F_DISABLED);
 	k->pending &= k->events;
 	bits = k->pending;
 	if (bits && query) {
@@ -283,52 +262,64 @@ static int kevent_modify_attached(struct kevent *k, bool pinned,
 		k->pending = 0;
 		kevent_settle(k, bits);
 	}
-	kevent_unlock(user, irqflags);
-	if (!pinned)
-		return 0;	/* the close hook is about to end it */
+	/* If it is not pinned, the close hook is about to end it. */
+	if (!pinned || !(ops->modified || ops->query)) {
+		kevent_unlock_irq(k->user);
+		return 0;
+	}
+	k->refs++;
+	kevent_unlock_irq(k->user);
 	if (pass_on)
 		kevent_hook_pass_on(k, pass_on);
 	if (ops->modified)
 		ops->modified(k, change);
-	if (query && ops->query)
-		kevent_query_now(k);
+	kevent_put_settled(k, query && ops->query ? ops->query(k) : 0);
 	return 0;
 }
 
 /* MODIFY by attaching anew; what is triggered meanwhile accumulates. */
 static int kevent_modify_anew(struct kevent *k,
 			      const struct kevent_change *change)
+	__releases(k->user->lock)
 {
 	const struct kevent_source_ops *ops = kevent_ops(k);
 	struct kevent_user *user = k->user;
+	u32 bits;
 
-	spin_lock_irq(&user->lock);
-	if (k->flags & KEVENT_F_DEAD) {
-		spin_unlock_irq(&user->lock);
-		return -ENOENT;
-	}
 	kevent_forget(k);
 	k->flags |= KEVENT_F_NEW;
-	spin_unlock_irq(&user->lock);
+	k->refs++;
+	kevent_unlock_irq(user);
 
 	ops->detach(k);
-	spin_lock_irq(&user->lock);
+	kevent_lock_irq(user);
 	kevent_replace(k, change);
-	spin_unlock_irq(&user->lock);
-	kevent_activate(k, ops->attach(k, change));
+	kevent_unlock_irq(user);
+	bits = ops->attach(k, change, NULL);
+	kevent_lock_irq(user);
+	kevent_activate(k, bits);
+	kevent_put(k);
+	kevent_unlock_irq(user);
 	return 0;
 }
 
 static int kevent_modify(struct kevent *k, bool pinned, struct file *file,
 			 const struct kevent_change *change)
+	__releases(k->user->lock)
 {
 	const struct kevent_source_ops *ops = kevent_ops(k);
 	int ret = 0;
 
-	if (file && ops->check_file)
+	if (k->flags & KEVENT_F_GONE)
+		ret = -ENOENT;
+	else if (file && ops->check_file)
 		ret = ops->check_file(change, file);
-	if (ret)
+	else if (ops->check_modify)
+		ret = ops->check_modify(k, change);
+	if (ret) {
+		kevent_unlock_irq(k->user);
 		return ret;
+	}
 	return ops->restarts ? kevent_modify_anew(k, change) :
 			       kevent_modify_attached(k, pinned, change);
 }
@@ -349,138 +340,134 @@ static void kevent_arm(struct kevent *k, const struct kevent_source_ops *ops)
 }
 
 static int kevent_enable(struct kevent *k, bool pinned)
+	__releases(k->user->lock)
 {
 	const struct kevent_source_ops *ops = kevent_ops(k);
-	struct kevent_user *user = k->user;
-	unsigned long irqflags = kevent_lock(user);
+	bool query = ops->query && pinned;
 
-	if (k->flags & KEVENT_F_DEAD) {
-		kevent_unlock(user, irqflags);
-		return -ENOENT;
-	}
 	kevent_arm(k, ops);
-	kevent_unlock(user, irqflags);
+	k->refs += query;
+	kevent_unlock_irq(k->user);
 	/*
 	 * A wake-up that found it disabled released the lock before we took it:
 	 * the query sees what it was about.
 	 */
-	if (ops->query && pinned)
-		kevent_query_now(k);
+	if (query)
+		kevent_put_settled(k, ops->query(k));
 	return 0;
 }
 
 static int kevent_disable(struct kevent *k, bool pinned)
+	__releases(k->user->lock)
 {
-	struct kevent_user *user = k->user;
-	int ret = -ENOENT;
+	bool gone = k->flags & KEVENT_F_GONE;
 	u32 pass_on = 0;
 
-	spin_lock_irq(&user->lock);
-	if (!(k->flags & (KEVENT_F_DEAD | KEVENT_F_GONE))) {
-		ret = 0;
-		pass_on = kevent_to_pass_on(k);
+	if (!gone) {
+		pass_on = pinned ? kevent_to_pass_on(k) : 0;
 		k->flags |= KEVENT_F_DISABLED;
 		kevent_forget(k);
+		k->refs += !!pass_on;
 	}
-	spin_unlock_irq(&user->lock);
-	if (pass_on && pinned)
+	kevent_unlock_irq(k->user);
+	if (pass_on) {
 		kevent_hook_pass_on(k, pass_on);
-	return ret;
+		kevent_put_settled(k, 0);
+	}
+	return gone ? -ENOENT : 0;
 }
 
 /*
- * Apply a change to an interest that was found.  If not @pinned its last
- * reference to the file is gone; @file is NULL then, and if there is none.
+ * Apply a change to an interest that was found, and has not ended.  If not @pinned
+ * the last reference to its file is gone; @file is NULL then, and if there is none.
  */
 static int kevent_change_found(struct kevent *k, bool pinned, struct file *file,
 			       const struct kevent_change *change)
+	__releases(k->user->lock)
 {
 	switch (change->op) {
 	case KEVENT_OP_MODIFY:
 		return kevent_modify(k, pinned, file, change);
-	case KEVENT_OP_REMOVE:
-		return kevent_remove(k, pinned, change->flags & KEVENT_ACK ?
-				     KEVENT_F_HELD : 0);
 	case KEVENT_OP_ENABLE:
 		return kevent_enable(k, pinned);
 	case KEVENT_OP_DISABLE:
 		return kevent_disable(k, pinned);
+	default:	/* REMOVE */
+		kevent_remove(k, pinned, change->flags & KEVENT_ACK ?
+			      KEVENT_F_HELD : 0);
+		return 0;
 	}
-	return -EINVAL;
-}
-
-/* A change with ident; @file is what a descriptor stands for, or NULL. */
-static int kevent_change_by_ident(struct kevent_user *user,
-				  const struct kevent_source_ops *ops,
-				  struct kevent_change *change,
-				  struct file *file)
-{
-	struct kevent *k;
-	int ret;
-
-	if (change->op == KEVENT_OP_ADD)
-		return kevent_add(user, ops, change, file);
-	if (file) {
-		spin_lock(&file->f_lock);
-		k = kevent_find_file(user, file, change->ident, change->type);
-		spin_unlock(&file->f_lock);
-	} else {
-		spin_lock_irq(&user->lock);
-		k = kevent_find_number(user, change->type, change->ident);
-		if (k)
-			k->refs++;
-		spin_unlock_irq(&user->lock);
-	}
-	if (!k)
-		return -ENOENT;
-	ret = kevent_change_found(k, true, file, change);
-	kevent_put_unlocked(k);
-	return ret;
 }
 
 static int kevent_change_by_fd(struct kevent_user *user,
-			       const struct kevent_source_ops *ops,
-			       struct kevent_change *change)
+			       const struct kevent_entry *entry)
 {
-	int ret = 0;
+	const struct kevent_change *change = entry->change;
+	struct kevent *k;
+	int ret;
 
 	if (change->ident > INT_MAX)
 		return -EBADF;
 	CLASS(fd, f)(change->ident);
 	if (fd_empty(f))
 		return -EBADF;
+	if (change->op == KEVENT_OP_ADD) {
+		ret = entry->ops->check_file(change, fd_file(f));
+		return ret ?: kevent_add(user, entry, fd_file(f));
+	}
+	spin_lock(&fd_file(f)->f_lock);
+	kevent_lock_irq(user);
+	k = kevent_find_file(user, fd_file(f), change->ident, change->type);
+	spin_unlock(&fd_file(f)->f_lock);
+	if (k)
+		return kevent_change_found(k, true, fd_file(f), change);
+	kevent_unlock_irq(user);
+	return -ENOENT;
+}
+
+static int kevent_change_by_number(struct kevent_user *user,
+				   const struct kevent_entry *entry)
+{
+	const struct kevent_change *change = entry->change;
+	struct kevent *k;
+
 	if (change->op == KEVENT_OP_ADD)
-		ret = ops->check_file(change, fd_file(f));
-	return ret ?: kevent_change_by_ident(user, ops, change, fd_file(f));
+		return kevent_add(user, entry, NULL);
+	kevent_lock_irq(user);
+	k = kevent_find_number(user, change->type, change->ident);
+	if (k)
+		return kevent_change_found(k, true, NULL, change);
+	kevent_unlock_irq(user);
+	return -ENOENT;
 }
 
 /* @forget: flags that a REMOVE takes off the interest first. */
 static int kevent_change_by_id(struct kevent_user *user,
 			       const struct kevent_change *change, u16 forget)
 {
-	unsigned long irqflags = kevent_lock(user);
-	struct kevent *k = kevent_find_id(user, change->id);
+	struct kevent *k;
 	struct file *file;
 	bool pinned;
-	int ret;
+	int ret = 0;
 
+	kevent_lock_irq(user);
+	k = kevent_find_id(user, change->id);
 	if (!k || k->type != change->type) {
-		kevent_unlock(user, irqflags);
+		kevent_unlock_irq(user);
 		return -ENOENT;
 	}
 	if (k->flags & KEVENT_F_DEAD) {		/* and HELD */
 		if (change->op == KEVENT_OP_ENABLE ||
 		    change->flags & KEVENT_ACK)
 			kevent_release_held(k);
-		kevent_unlock(user, irqflags);
+		kevent_unlock_irq(user);
 		return -ENOENT;
 	}
 	pinned = kevent_pin(k, &file);
-	k->refs++;
-	kevent_unlock(user, irqflags);
-	ret = forget ? kevent_remove(k, pinned, forget) :
-	      kevent_change_found(k, pinned, file, change);
-	kevent_put_unlocked(k);
+	if (forget)
+		kevent_remove(k, pinned, forget);
+	else
+		ret = kevent_change_found(k, pinned, file, change);
 	if (file)
 		fput(file);
 	return ret;
@@ -494,11 +481,11 @@ static int kevent_change_number(struct kevent_user *user,
 				const struct kevent_source_ops *ops,
 				const struct kevent_change *change)
 {
-	unsigned long irqflags = kevent_lock(user);
 	struct kevent *k;
 	int ret = 0;
 	u32 bits;
 
+	kevent_lock_irq(user);
 	if (change->flags & KEVENT_BY_ID)
 		k = kevent_find_id(user, change->id);
 	else
@@ -516,37 +503,41 @@ static int kevent_change_number(struct kevent_user *user,
 		trace_kevent_trigger(k, bits);
 		kevent_settle(k, bits);
 	}
-	kevent_unlock(user, irqflags);
+	kevent_unlock_irq(user);
 	return ret;
 }
 
 static bool kevent_looks_up(const struct kevent_entry *entry)
 {
-	return entry->ops && entry->ops->look_up && entry->change.op == KEVENT_OP_ADD;
+	return entry->ops && entry->ops->look_up &&
+	       entry->change->op == KEVENT_OP_ADD;
 }
 
 /**
  * kevent_prepare - check an entry, and find what it names by more than a number
- * @entry: the entry
+ * @entry: the entry, with its change
  *
  * May read user memory and wait for file systems; no lock is held.
+ *
+ * Return: whether kevent_unprepare() is due.
  */
-void kevent_prepare(struct kevent_entry *entry)
+bool kevent_prepare(struct kevent_entry *entry)
 {
-	struct kevent_change *change = &entry->change;
+	struct kevent_change *change = entry->change;
 
 	entry->ops = kevent_source(change->type);
 	change->result = kevent_check_change(change, entry->ops);
 	if (change->result)
 		entry->ops = NULL;
 	if (!kevent_looks_up(entry))
-		return;
+		return false;
 	change->result = entry->ops->look_up(change, &entry->path);
 	/* A call is not restarted for one of its entries. */
 	if (change->result <= -ERESTARTSYS)
 		change->result = -EINTR;
 	if (change->result)
 		entry->ops = NULL;
+	return !change->result;
 }
 
 /**
@@ -568,7 +559,7 @@ void kevent_unprepare(struct kevent_entry *entry)
  */
 int kevent_apply(struct kevent_user *user, struct kevent_entry *entry)
 {
-	struct kevent_change *change = &entry->change;
+	struct kevent_change *change = entry->change;
 	const struct kevent_source_ops *ops = entry->ops;
 
 	if (change->op == KEVENT_OP_TRIGGER ||
@@ -580,12 +571,12 @@ int kevent_apply(struct kevent_user *user, struct kevent_entry *entry)
 		return kevent_change_by_id(user, change, 0);
 	switch (ops->identity) {
 	case KEVENT_IDENT_FD:
-		return kevent_change_by_fd(user, ops, change);
+		return kevent_change_by_fd(user, entry);
 	case KEVENT_IDENT_NUMBER:
-		return kevent_change_by_ident(user, ops, change, NULL);
+		return kevent_change_by_number(user, entry);
 	case KEVENT_IDENT_NONE:
 		if (change->op == KEVENT_OP_ADD)
-			return kevent_add(user, ops, change, NULL);
+			return kevent_add(user, entry, NULL);
 	}
 	return -EINVAL;
 }

@@ -142,7 +142,7 @@ static void kevent_free(struct kevent *k)
 	kevent_uncharge(user);
 	if (kevent_ops(k)->free)
 		kevent_ops(k)->free(k);
-	kevent_free_memory(k);
+	kevent_free_memory(k, user->batch);
 	/* Never the last: the caller has one through its file, or the hook. */
 	refcount_dec(&user->refs);
 }
@@ -530,8 +530,13 @@ void kevent_defer_query(struct kevent *k)
 	user->need_query = true;
 }
 
-/* Wake who waits for records or for a query; were those for records woken? */
-static bool kevent_notify(struct kevent_user *user)
+/**
+ * kevent_notify - wake who waits for records or for a query
+ * @user: the queue, locked
+ *
+ * Return: whether somebody who waits for records was woken.
+ */
+bool kevent_notify(struct kevent_user *user)
 {
 	bool woke = false;
 

@@ -13,25 +13,9 @@
 
 #include "kevent.h"
 
-/* Get a reference to an interest that has not ended. */
-static bool kevent_get_live(struct kevent *k)
-{
-	struct kevent_user *user = k->user;
-	bool live;
-
-	/* Once dead, dead for ever: no lock for those that are to be reaped. */
-	if (data_race(k->flags) & KEVENT_F_DEAD)
-		return false;
-	spin_lock_irq(&user->lock);
-	live = !(k->flags & KEVENT_F_DEAD);
-	k->refs += live;
-	spin_unlock_irq(&user->lock);
-	return live;
-}
-
 /**
  * kevent_find_file - look an interest up by what it watches
- * @user: the queue
+ * @user: the queue, locked
  * @file: the file; its f_lock is held
  * @fd: the descriptor's number
  * @type: type of the interest
@@ -39,7 +23,7 @@ static bool kevent_get_live(struct kevent *k)
  * The list is that of all queues' interests in the file, as long as what a
  * wake-up walks.
  *
- * Return: the interest, which had not ended, with a reference; or NULL.
+ * Return: the interest, which has not ended, or NULL.
  */
 struct kevent *kevent_find_file(struct kevent_user *user, struct file *file,
 				int fd, u8 type)
@@ -47,9 +31,10 @@ struct kevent *kevent_find_file(struct kevent_user *user, struct file *file,
 	struct kevent_file *kf;
 
 	lockdep_assert_held(&file->f_lock);
+	lockdep_assert_held(&user->lock);
 	hlist_for_each_entry(kf, &file->f_kevent, node)
 		if (kf->k.user == user && kf->k.fd == fd && kf->k.type == type &&
-		    kevent_get_live(&kf->k))
+		    !(kf->k.flags & KEVENT_F_DEAD))
 			return &kf->k;
 	return NULL;
 }

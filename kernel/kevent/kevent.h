@@ -143,6 +143,23 @@ struct kevent_number {
 	u64			number;
 };
 
+/* Entries of kevent_ctl() that are applied at a time. */
+#define KEVENT_CHANGE_CHUNK	6
+
+/**
+ * struct kevent_batch - memory of interests that is freed at once
+ * @nr: how many
+ * @type: of all of them
+ * @k: the interests
+ *
+ * As long as a queue points to it: user->lock.
+ */
+struct kevent_batch {
+	u32		nr;
+	u8		type;
+	struct kevent	*k[KEVENT_CHANGE_CHUNK];
+};
+
 /**
  * struct kevent_user - a queue
  * @lock: irq-safe; taken inside wait queue heads of sources
@@ -165,6 +182,7 @@ struct kevent_number {
  * @nr_listed: their numbers
  * @tree: interests by id, the largest leftmost
  * @numbers: live interests by type and number
+ * @batch: where memory is collected while changes are applied, or NULL
  * @last_id: id given last
  * @credit: interests charged to @ucounts and not in use
  * @nr_kevents: interests allocated
@@ -198,6 +216,7 @@ struct kevent_user {
 	u32			nr_listed[KEVENT_NR_LISTS];
 	struct rb_root_cached	tree;
 	struct rb_root		numbers;
+	struct kevent_batch	*batch;
 	u64			last_id;
 	u32			credit;
 	u32			nr_kevents;
@@ -222,12 +241,12 @@ struct kevent_source_ops;
 
 /**
  * struct kevent_entry - a change that is being applied
- * @change: what the program wrote
+ * @change: what the program wrote, and what it will be told
  * @ops: of its type; NULL if it is not to be applied, @change.result says why
  * @path: what an ADD names, if the source has @look_up
  */
 struct kevent_entry {
-	struct kevent_change		change;
+	struct kevent_change		*change;
 	const struct kevent_source_ops	*ops;
 	struct path			path;
 };
@@ -250,14 +269,14 @@ struct kevent_entry {
  * @look_up: find what an ADD names and set the path.  0 or a negative error
  *	number.  May read user memory, no lock is held.  NULL: nothing to find
  * @check_file: may @file be watched with this ADD or MODIFY?  0 or a negative
- *	error number
+ *	error number.  user->lock may be held
  * @check_modify: may @k be changed like that?  0 or a negative error number.
  *	user->lock is held.  NULL: yes
  * @attach: hook @k into its source and return the events that hold now, or a
  *	negative error number, after which @detach is called all the same.  May
  *	sleep; the queue's mutex is held and the file pinned; the interest is
- *	%KEVENT_F_NEW, so that triggers only accumulate.  The change is in a
- *	&struct kevent_entry.
+ *	%KEVENT_F_NEW, so that triggers only accumulate.  The path is what
+ *	@look_up has found, NULL for MODIFY
  * @detach: unhook @k.  When it returns no wake function of @k runs or will run.
  *	Process context, the file pinned or in the close hook; takes the heads'
  *	locks, so not under @user->lock.
@@ -296,7 +315,8 @@ struct kevent_source_ops {
 	int		(*check_modify)(const struct kevent *k,
 					const struct kevent_change *change);
 	s64		(*attach)(struct kevent *k,
-				  const struct kevent_change *change);
+				  const struct kevent_change *change,
+				  const struct path *path);
 	void		(*detach)(struct kevent *k);
 	void		(*free)(struct kevent *k);
 	void		(*modified)(struct kevent *k,
@@ -315,7 +335,8 @@ struct kevent_source_ops {
 extern const struct kevent_source_ops *const kevent_sources[KEVENT_NR_TYPES];
 u64 kevent_source_types(void);
 struct kevent *kevent_alloc(unsigned int type);
-void kevent_free_memory(struct kevent *k);
+void kevent_free_memory(struct kevent *k, struct kevent_batch *batch);
+void kevent_free_batch(struct kevent_batch *batch);
 
 /**
  * kevent_source - find the operations of a type
@@ -356,6 +377,7 @@ void kevent_settle(struct kevent *k, u32 bits);
 void kevent_defer_query(struct kevent *k);
 bool kevent_has_room(struct kevent *k);
 u32 kevent_to_pass_on(struct kevent *k);
+bool kevent_notify(struct kevent_user *user);
 bool kevent_notify_unlock(struct kevent_user *user, unsigned long irqflags)
 	__releases(user->lock);
 void kevent_end(struct kevent *k, u32 events);
@@ -417,7 +439,7 @@ static inline u32 kevent_hook_query(struct kevent *k, u32 key)
 }
 
 /* changes.c */
-void kevent_prepare(struct kevent_entry *entry);
+bool kevent_prepare(struct kevent_entry *entry);
 void kevent_unprepare(struct kevent_entry *entry);
 int kevent_apply(struct kevent_user *user, struct kevent_entry *entry);
 void kevent_undo_add(struct kevent_user *user, const struct kevent_change *added);
@@ -509,6 +531,23 @@ static __always_inline bool kevent_unlock(struct kevent_user *user,
 		return kevent_notify_unlock(user, irqflags);
 	spin_unlock_irqrestore(&user->lock, irqflags);
 	return false;
+}
+
+/* The same for process context, where interrupts are open. */
+static __always_inline void kevent_lock_irq(struct kevent_user *user)
+	__acquires(user->lock)
+{
+	spin_lock_irq(&user->lock);
+	/* pairs with fence E of the consumer, see ukevent.h */
+	smp_mb__after_spinlock();
+}
+
+static __always_inline void kevent_unlock_irq(struct kevent_user *user)
+	__releases(user->lock)
+{
+	if (unlikely(user->attention & KEVENT_A_SLEEPERS))
+		kevent_notify(user);
+	spin_unlock_irq(&user->lock);
 }
 
 #endif /* _KERNEL_KEVENT_H */

@@ -76,7 +76,8 @@ static int kevent_poll_check_file(const struct kevent_change *change,
 }
 
 static s64 kevent_poll_attach(struct kevent *k,
-			      const struct kevent_change *change)
+			      const struct kevent_change *change,
+			      const struct path *path)
 {
 	return kevent_hook_attach(k, kevent_poll_is_unix(kevent_to_file(k)->file) ?
 				     kevent_poll_wake_unix : kevent_poll_wake,

@@ -67,12 +67,30 @@ struct kevent *kevent_alloc(unsigned int type)
 }
 
 /**
- * kevent_free_memory - undo kevent_alloc()
+ * kevent_free_memory - undo kevent_alloc() for one interest
  * @k: the interest; any context
+ * @batch: where to collect it, if it fits in there; or NULL
  */
-void kevent_free_memory(struct kevent *k)
+void kevent_free_memory(struct kevent *k, struct kevent_batch *batch)
 {
-	kmem_cache_free(kevent_caches[k->type], k);
+	if (!batch || batch->nr == ARRAY_SIZE(batch->k) ||
+	    (batch->nr && batch->type != k->type)) {
+		kmem_cache_free(kevent_caches[k->type], k);
+		return;
+	}
+	batch->type = k->type;
+	batch->k[batch->nr++] = k;
+}
+
+/**
+ * kevent_free_batch - free what was collected
+ * @batch: no queue points to it any more; interrupts are open
+ */
+void kevent_free_batch(struct kevent_batch *batch)
+{
+	if (batch->nr)
+		kmem_cache_free_bulk(kevent_caches[batch->type], batch->nr,
+				     (void **)batch->k);
 }
 
 static int __init kevent_source_init(void)

@@ -19,8 +19,21 @@
 #include "kevent.h"
 #include "ring.h"
 
-/* Entries copied in, applied and answered at a time; lives on the stack. */
-#define KEVENT_CHANGE_CHUNK	6
+/**
+ * struct kevent_chunk - changes copied in, applied and answered at a time
+ * @changes: what the program wrote, and what it will be told
+ * @entries: what is known about them
+ * @looked_up: some of @entries are to be unprepared
+ * @freed: memory of interests that were removed
+ *
+ * Lives on the stack.
+ */
+struct kevent_chunk {
+	struct kevent_change	changes[KEVENT_CHANGE_CHUNK];
+	struct kevent_entry	entries[KEVENT_CHANGE_CHUNK];
+	bool			looked_up;
+	struct kevent_batch	freed;
+};
 
 #define KEVENT_DEFAULT_ENTRIES	256U
 #define KEVENT_DEFAULT_MIN	64U
@@ -156,74 +169,123 @@ static void __user *kevent_entry(void __user *changes, u32 index, u32 change_siz
 	return changes + (size_t)index * change_size;
 }
 
-/* Copy entries in until one faults, and prepare them. */
-static u32 kevent_copy_changes(struct kevent_entry *chunk, void __user *from,
-			       u32 nr, u32 change_size)
+/* Copy what we know of an entry in; the rest must be 0. */
+static int kevent_copy_change(struct kevent_change *change,
+			      const void __user *from, u32 change_size)
 {
-	u32 i;
+	size_t size = sizeof(*change);
+	int zeroed;
 
-	for (i = 0; i < nr; i++) {
-		void __user *entry = kevent_entry(from, i, change_size);
-		struct kevent_change *change = &chunk[i].change;
-		int known = 1;
-
-		if (copy_from_user(change, entry, sizeof(*change)))
-			return i;
-		if (change_size > sizeof(*change))
-			known = check_zeroed_user(entry + sizeof(*change),
-						  change_size - sizeof(*change));
-		if (known < 0)
-			return i;
-		if (known) {
-			kevent_prepare(&chunk[i]);
-		} else {
-			chunk[i].ops = NULL;
-			change->result = -E2BIG;
-		}
-	}
-	return nr;
+	if (copy_from_user(change, from, size))
+		return -EFAULT;
+	zeroed = check_zeroed_user(from + size, change_size - size);
+	return zeroed > 0 ? 0 : zeroed ?: -E2BIG;
 }
 
-/* Write results and ids until one faults. */
-static u32 kevent_write_results(const struct kevent_entry *chunk,
-				void __user *to, u32 nr, u32 change_size)
+/* Copy entries in, until one faults, and prepare them. */
+static u32 kevent_copy_changes(struct kevent_chunk *chunk, void __user *from,
+			       u32 nr, u32 change_size)
+{
+	size_t size = sizeof(*chunk->changes);
+	bool copied = change_size == size &&
+		      !copy_from_user(chunk->changes, from, nr * size);
+	u32 i;
+
+	chunk->looked_up = false;
+	for (i = 0; i < nr; i++) {
+		struct kevent_entry *entry = &chunk->entries[i];
+
+		entry->change = &chunk->changes[i];
+		if (!copied) {
+			int ret = kevent_copy_change(entry->change,
+						     kevent_entry(from, i, change_size),
+						     change_size);
+
+			if (ret == -EFAULT)
+				break;
+			entry->ops = NULL;
+			entry->change->result = ret;
+			if (ret)
+				continue;
+		}
+		chunk->looked_up |= kevent_prepare(entry);
+	}
+	return i;
+}
+
+/* Write results and ids, of each entry or of each @step, until one faults. */
+static u32 kevent_write_results(const struct kevent_change *changes,
+				void __user *to, u32 nr, u32 change_size, u32 step)
 {
 	u32 i = 0;
 
 	if (!user_write_access_begin(to, (size_t)nr * change_size))
 		return 0;
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr; i += step) {
 		struct kevent_change __user *entry =
 			kevent_entry(to, i, change_size);
 
-		unsafe_put_user(chunk[i].change.result, &entry->result, fault);
-		unsafe_put_user(chunk[i].change.id, &entry->id, fault);
+		unsafe_put_user(changes[i].result, &entry->result, fault);
+		unsafe_put_user(changes[i].id, &entry->id, fault);
 	}
+	i = nr;
 fault:
 	user_write_access_end();
 	return i;
 }
 
+/*
+ * Can the results be written?  Entries that fill less than a page are on two at
+ * most, that of the first one's result and that of the last one's.
+ */
+static u32 kevent_try_results(const struct kevent_change *changes,
+			      void __user *to, u32 nr, u32 change_size)
+{
+	if (nr > 2 && nr * change_size <= PAGE_SIZE &&
+	    kevent_write_results(changes, to, nr, change_size, nr - 1) == nr)
+		return nr;
+	return kevent_write_results(changes, to, nr, change_size, 1);
+}
+
+static void kevent_set_batch(struct kevent_user *user, struct kevent_batch *batch)
+{
+	spin_lock_irq(&user->lock);
+	user->batch = batch;
+	spin_unlock_irq(&user->lock);
+}
+
 /* Apply prepared entries; -EINTR if that was not to be. */
-static int kevent_apply_chunk(struct kevent_user *user, struct kevent_entry *chunk,
+static int kevent_apply_chunk(struct kevent_user *user, struct kevent_chunk *chunk,
 			      u32 nr, bool *failed)
 {
+	/* The first one tells what most of them are. */
+	bool batched = chunk->changes[0].op == KEVENT_OP_REMOVE;
 	bool locked = false;
 	u32 i;
 
 	/* TRIGGER alone waits for nobody's ->poll. */
 	for (i = 0; i < nr && !locked; i++)
-		locked = chunk[i].change.op != KEVENT_OP_TRIGGER;
+		locked = chunk->changes[i].op != KEVENT_OP_TRIGGER;
 	if (locked && mutex_lock_killable(&user->mutex))
 		return -EINTR;
+	if (batched) {
+		chunk->freed.nr = 0;
+		kevent_set_batch(user, &chunk->freed);
+	}
 	for (i = 0; i < nr; i++) {
-		if (chunk[i].ops)
-			chunk[i].change.result = kevent_apply(user, &chunk[i]);
-		if (chunk[i].change.result)
+		struct kevent_entry *entry = &chunk->entries[i];
+
+		if (entry->ops)
+			entry->change->result = kevent_apply(user, entry);
+		if (entry->change->result)
 			*failed = true;
 	}
+	if (batched)
+		kevent_set_batch(user, NULL);
 	if (locked)
 		mutex_unlock(&user->mutex);
+	if (batched)
+		kevent_free_batch(&chunk->freed);
 	/* A file that was closed here is not to be held by what follows. */
 	if (task_work_pending(current))
 		task_work_run();
@@ -248,7 +310,8 @@ static int kevent_apply_chunk(struct kevent_user *user, struct kevent_entry *chu
 static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 				u32 nr, u32 change_size, bool *failed)
 {
-	struct kevent_entry chunk[KEVENT_CHANGE_CHUNK];
+	/* Zeroing it costs a single change too much; what is read was written. */
+	struct kevent_chunk chunk __uninitialized;
 	u32 done = 0, prepared, n, told, i;
 	int ret;
 
@@ -258,23 +321,23 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 		/* Per chunk, or one-shots that end at ADD would pile up. */
 		kevent_reap(user, false);
 		n = min(nr - done, KEVENT_CHANGE_CHUNK);
-		prepared = kevent_copy_changes(chunk, from, n, change_size);
-		n = kevent_write_results(chunk, from, prepared, change_size);
-		ret = n ? kevent_apply_chunk(user, chunk, n, failed) : -EFAULT;
-		for (i = 0; i < prepared; i++)
-			kevent_unprepare(&chunk[i]);
+		prepared = kevent_copy_changes(&chunk, from, n, change_size);
+		n = kevent_try_results(chunk.changes, from, prepared, change_size);
+		ret = n ? kevent_apply_chunk(user, &chunk, n, failed) : -EFAULT;
+		for (i = 0; chunk.looked_up && i < prepared; i++)
+			kevent_unprepare(&chunk.entries[i]);
 		if (ret)
 			return done ?: ret;
 
-		told = kevent_write_results(chunk, from, n, change_size);
+		told = kevent_write_results(chunk.changes, from, n, change_size, 1);
 		done += told;
 		if (told < n) {
 			if (mutex_lock_killable(&user->mutex))
 				return done ?: -EFAULT;
 			for (i = told; i < n; i++)
-				if (chunk[i].change.op == KEVENT_OP_ADD &&
-				    !chunk[i].change.result)
-					kevent_undo_add(user, &chunk[i].change);
+				if (chunk.changes[i].op == KEVENT_OP_ADD &&
+				    !chunk.changes[i].result)
+					kevent_undo_add(user, &chunk.changes[i]);
 			mutex_unlock(&user->mutex);
 			return done ?: -EFAULT;
 		}

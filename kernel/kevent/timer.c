@@ -111,7 +111,8 @@ static int kevent_timer_check(const struct kevent_change *change)
 
 /* The interest is NEW and its timer does not run. */
 static s64 kevent_timer_attach(struct kevent *k,
-			       const struct kevent_change *change)
+			       const struct kevent_change *change,
+			       const struct path *path)
 {
 	struct kevent_timer *t = kevent_to_timer(k);
 	clockid_t clock = change->param[KEVENT_TIMER_CLOCK];

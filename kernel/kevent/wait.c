@@ -183,13 +183,12 @@ static u32 kevent_collect(struct kevent_user *user, u32 min_nr, bool would_sleep
 {
 	struct kevent_walk walk = { .min_nr = min_nr };
 	struct file *file = NULL;
-	unsigned long irqflags;
 	struct kevent *k;
 	u32 unread, bits, looks = 0;
 
 	kevent_reap(user, false);
 
-	irqflags = kevent_lock(user);
+	kevent_lock_irq(user);
 	kevent_ring_refresh(user);
 	walk.deferred = user->nr_listed[KEVENT_DEFERRED];
 	walk.recheck = user->nr_listed[KEVENT_RECHECK];
@@ -200,7 +199,7 @@ static u32 kevent_collect(struct kevent_user *user, u32 min_nr, bool would_sleep
 	for (;;) {
 		k = kevent_next_query(user, &walk);
 		unread = kevent_ring_unread(user);
-		kevent_unlock(user, irqflags);
+		kevent_unlock_irq(user);
 		if (file)
 			__fput_sync(file);
 		file = NULL;
@@ -212,7 +211,7 @@ static u32 kevent_collect(struct kevent_user *user, u32 min_nr, bool would_sleep
 		}
 		if (!(++looks % KEVENT_WALK_BATCH))
 			cond_resched();
-		irqflags = kevent_lock(user);
+		kevent_lock_irq(user);
 		if (k) {
 			kevent_settle(k, bits);
 			kevent_put(k);
@@ -375,7 +374,6 @@ static int kevent_copy_records(struct kevent_user *user,
 			       bool may_sleep, bool *fault)
 {
 	struct ukevent chunk[16];
-	unsigned long irqflags;
 	u32 copied = 0, left = 0, n = 0, i;
 
 	/* Who must not sleep leaves the records to the one who copies now. */
@@ -386,7 +384,7 @@ static int kevent_copy_records(struct kevent_user *user,
 		return -EINTR;
 	}
 	do {
-		irqflags = kevent_lock(user);
+		kevent_lock_irq(user);
 		/* Nobody else writes it: the copy mutex is held. */
 		smp_store_release(user->consumer, *user->consumer + n); /* D */
 		smp_mb(); /* E, before the program acts */
@@ -400,7 +398,7 @@ static int kevent_copy_records(struct kevent_user *user,
 		/* What now has room of its own is for a sleeper to collect. */
 		if (!n && user->attention & KEVENT_A_PENDING)
 			user->need_query = true;
-		kevent_unlock(user, irqflags);
+		kevent_unlock_irq(user);
 		left = n ? copy_to_user(buf + copied, chunk, n * sizeof(*chunk)) : 0;
 		n -= DIV_ROUND_UP(left, sizeof(*chunk));
 		copied += n;

@@ -307,7 +307,8 @@ static u32 kevent_sock_poll_key(const struct kevent *k)
 }
 
 static s64 kevent_sock_attach(struct kevent *k,
-			      const struct kevent_change *change)
+			      const struct kevent_change *change,
+			      const struct path *path)
 {
 	struct kevent_sock *ks = kevent_to_sock(k);
 	const struct sock *sk = kevent_sk(k);
