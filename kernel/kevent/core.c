@@ -6,7 +6,7 @@
  * -------------------
  *
  *   source wakes        kevent_poll_wake()         poll.c, kevent_sock.c,
- *                       kevent_timer_expired()     timer.c ... source's locks held
+ *                       kevent_clock_expired()     timer.c ... source's locks held
  *    kevent triggers     kevent_trigger()          trigger.h takes user->lock
  *     queue publishes     kevent_deliver()         here, or in kevent_trigger()
  *                          kevent_publish()        if nothing stands in the way
@@ -85,8 +85,9 @@
  * for no mutex.
  *
  * Who keeps what allocated: a struct kevent lives while refs is not 0: one for
- * the attachment (dropped after detach), one for each query and change that
- * runs, one for a last record that is to come.  Each struct kevent keeps its
+ * the attachment (dropped after detach), one for each query that runs, and each
+ * change that drops user->lock before it is done, one for a last record that is to
+ * come.  REMOVE has that of the attachment.  Each struct kevent keeps its
  * kevent_user.  refs reaches 0 under user->lock only, in any context.
  *
  * With DISPATCH and WANT_LAST the last record waits for the acknowledgment of

@@ -23,6 +23,7 @@
 #include <uapi/linux/kevent.h>
 
 struct fsnotify_group;
+struct kevent_clock;
 struct kevent_ring;
 struct ucounts;
 
@@ -191,6 +192,7 @@ struct kevent_batch {
  * @poll_work: wakes @poll_wait outside of any source's locks
  * @ucounts: limits of the user who made the queue
  * @inode_group: of the marks of its interests in inodes, NULL if there were none
+ * @clocks: on which it has timers; @mutex
  * @area: the memory of both mappings
  * @area_pages: its size
  * @refs: the file, each interest, the close hook while it runs
@@ -225,6 +227,7 @@ struct kevent_user {
 	struct irq_work		poll_work;
 	struct ucounts		*ucounts;
 	struct fsnotify_group	*inode_group;
+	struct kevent_clock	*clocks;
 	void			*area;
 	unsigned int		area_pages;
 	refcount_t		refs;
@@ -481,6 +484,15 @@ bool kevent_wake_waiters(struct kevent_user *user);
 void kevent_inode_put_group(struct kevent_user *user);
 #else
 static inline void kevent_inode_put_group(struct kevent_user *user)
+{
+}
+#endif
+
+/* timer.c */
+#ifdef CONFIG_KEVENT_TIMER
+void kevent_timer_put_clocks(struct kevent_user *user);
+#else
+static inline void kevent_timer_put_clocks(struct kevent_user *user)
 {
 }
 #endif

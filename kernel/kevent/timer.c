@@ -1,48 +1,74 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kevent source TIMER - high-resolution timers that post by themselves
+ * kevent source TIMER - timers that post by themselves
  *
- * The hrtimer is only a wake-up.  What counts is @next, the first expiry nobody
- * was told of: a record, whenever it is published, tells how many periods have
- * passed since, and publishing starts the hrtimer again.  So a timer whose
- * records are unread, that is disabled or waits on the backlog costs nothing
- * until somebody looks, and no expiry is lost.
+ * A timer is only a wake-up.  What counts is @next, the first expiry nobody was
+ * told of: a record, whenever it is published, tells how many periods have passed
+ * since, and publishing arms the timer again.  So a timer whose records are unread,
+ * that is disabled or waits on the backlog costs nothing until somebody looks, and
+ * no expiry is lost.
  *
- * Timers expire in the softirq: however many there are, and however fast they are
- * started again, interrupts stay open and the load ends up in a thread.
+ * The armed timers of a queue share one hrtimer for each clock, that of the one
+ * that is due first: arming another, and disarming, is a change to a tree under
+ * user->lock, and those that are due together expire together.
  *
- * All fields are under user->lock.  The hrtimer is started under it, by attaching,
- * by ENABLE and by whoever publishes, its own callback included.  It is cancelled
- * without the lock, when nobody publishes and so nobody starts it any more: by
- * REMOVE and the reaper, which queue close uses, as the interest is dead; by
- * MODIFY as it is NEW.
+ * They expire in the softirq: however many there are, and however fast they are
+ * armed again, interrupts stay open and the load ends up in a thread.
+ *
+ * All fields are under user->lock.  The hrtimer is started under it; it is cancelled
+ * when the queue is freed.  It is active, or its callback runs or is about to, while
+ * a timer is armed, for no later than the first of them is due.
  */
 
 #include <linux/hrtimer.h>
 #include <linux/math64.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 #include <linux/time_namespace.h>
+#include <linux/timerqueue.h>
 
 #include "kevent.h"
 #include "trigger.h"
 
 /**
+ * struct kevent_clock - the timers of a queue on one clock
+ * @next: further clocks of the queue
+ * @user: the queue
+ * @id: which clock
+ * @running: the callback runs, and will start the hrtimer again
+ * @hrtimer: wakes when the first of @armed is due, or before
+ * @armed: by the latest time at which they are to expire
+ */
+struct kevent_clock {
+	struct kevent_clock	*next;
+	struct kevent_user	*user;
+	clockid_t		id;
+	bool			running;
+	struct hrtimer		hrtimer;
+	struct timerqueue_head	armed;
+};
+
+/**
  * struct kevent_timer - an interest of type TIMER
  * @n: what interests named by numbers have
- * @timer: wakes at @next or later; not running while an expiry is untold
- * @next: first expiry not told, in host time of @timer's clock
+ * @clock: its clock, NULL before it was attached
+ * @node: in the clock's armed timers; not while an expiry is untold
+ * @next: first expiry not told, in host time of the clock
  * @span: time until the first expiry, KTIME_MAX if it was given as a time
  * @period: ns between expirations, 0 for one only
  * @slack: ns that an expiry may be late
+ * @due: when it may expire, if it is armed
  * @told: there is one expiry only, and it was published
  */
 struct kevent_timer {
 	struct kevent_number	n;
-	struct hrtimer		timer;
+	struct kevent_clock	*clock;
+	struct timerqueue_node	node;
 	ktime_t			next;
 	ktime_t			span;
 	u64			period;
 	u64			slack;
+	ktime_t			due;
 	bool			told;
 };
 
@@ -51,9 +77,41 @@ static struct kevent_timer *kevent_to_timer(const struct kevent *k)
 	return container_of(kevent_to_number(k), struct kevent_timer, n);
 }
 
-static void kevent_timer_start(struct kevent_timer *t, ktime_t expires)
+static ktime_t kevent_clock_now(struct kevent_clock *clock)
 {
-	hrtimer_start_range_ns(&t->timer, expires, t->slack, HRTIMER_MODE_ABS_SOFT);
+	return hrtimer_cb_get_time(&clock->hrtimer);
+}
+
+static struct kevent_timer *kevent_clock_first(struct kevent_clock *clock)
+{
+	struct timerqueue_node *node = timerqueue_getnext(&clock->armed);
+
+	return node ? container_of(node, struct kevent_timer, node) : NULL;
+}
+
+static void kevent_clock_start(struct kevent_clock *clock,
+			       const struct kevent_timer *first)
+{
+	hrtimer_start_range_ns(&clock->hrtimer, first->due, first->slack,
+			       HRTIMER_MODE_ABS_SOFT);
+}
+
+static void kevent_timer_arm(struct kevent_timer *t, ktime_t due)
+{
+	struct kevent_clock *clock = t->clock;
+
+	t->due = due;
+	t->node.expires = ktime_add_safe(due, t->slack);
+	if (timerqueue_add(&clock->armed, &t->node) && !clock->running)
+		kevent_clock_start(clock, t);
+}
+
+/* An hrtimer that was for this one finds nothing, and is started for the next. */
+static void kevent_timer_disarm(struct kevent_timer *t)
+{
+	if (RB_EMPTY_NODE(&t->node.node))
+		return;
+	timerqueue_del(&t->clock->armed, &t->node);
 }
 
 static u16 kevent_timer_fill(struct kevent *k, u32 bits, u64 data[2])
@@ -68,7 +126,7 @@ static u16 kevent_timer_fill(struct kevent *k, u32 bits, u64 data[2])
 		return 0;
 	}
 	/* Negative if the clock was set back meanwhile. */
-	late = ktime_sub(hrtimer_cb_get_time(&t->timer), t->next);
+	late = ktime_sub(kevent_clock_now(t->clock), t->next);
 	if (late > 0 && late >= t->period)
 		expirations += div64_u64(late, t->period);
 	data[0] = expirations;
@@ -77,17 +135,37 @@ static u16 kevent_timer_fill(struct kevent *k, u32 bits, u64 data[2])
 	if (t->period < KEVENT_TIMER_MIN_PERIOD)
 		wait = roundup(KEVENT_TIMER_MIN_PERIOD, (u32)t->period);
 	if (!(k->flags & KEVENT_ONESHOT))
-		kevent_timer_start(t, ktime_add_safe(t->next, wait));
+		kevent_timer_arm(t, ktime_add_safe(t->next, wait));
 	return 0;
 }
 
-static enum hrtimer_restart kevent_timer_expired(struct hrtimer *timer)
+static enum hrtimer_restart kevent_clock_expired(struct hrtimer *hrtimer)
 {
-	struct kevent *k = &container_of(timer, struct kevent_timer, timer)->n.k;
+	struct kevent_clock *clock = container_of(hrtimer, struct kevent_clock,
+						  hrtimer);
+	struct kevent_user *user = clock->user;
+	unsigned long irqflags = kevent_lock(user);
+	/* Those that are armed again are due later. */
+	ktime_t now = kevent_clock_now(clock);
+	unsigned int n = 0;
+	struct kevent_timer *t;
 
-	trace_kevent_wake(k, KEVENT_TIMER_EXPIRED);
-	kevent_trigger(k, KEVENT_TIMER_EXPIRED, kevent_timer_fill);
-	/* If it was published, it was started again. */
+	clock->running = true;
+	while ((t = kevent_clock_first(clock)) && t->due <= now) {
+		if (++n % KEVENT_PUBLISH_BATCH == 0) {
+			kevent_unlock(user, irqflags);
+			irqflags = kevent_lock(user);
+			continue;
+		}
+		kevent_timer_disarm(t);
+		trace_kevent_wake(&t->n.k, KEVENT_TIMER_EXPIRED);
+		kevent_trigger_locked(&t->n.k, KEVENT_TIMER_EXPIRED,
+				      kevent_timer_fill);
+	}
+	clock->running = false;
+	if (t)
+		kevent_clock_start(clock, t);
+	kevent_unlock(user, irqflags);
 	return HRTIMER_NORESTART;
 }
 
@@ -109,32 +187,73 @@ static int kevent_timer_check(const struct kevent_change *change)
 	return -EINVAL;
 }
 
-/* The interest is NEW and its timer does not run. */
+/* The queue's mutex is held: clocks are added by nobody else. */
+static struct kevent_clock *kevent_clock_get(struct kevent_user *user,
+					     clockid_t id)
+{
+	struct kevent_clock *clock;
+
+	for (clock = user->clocks; clock; clock = clock->next)
+		if (clock->id == id)
+			return clock;
+	clock = kzalloc(sizeof(*clock), KEVENT_GFP);
+	if (!clock)
+		return NULL;
+	clock->user = user;
+	clock->id = id;
+	hrtimer_init(&clock->hrtimer, id, HRTIMER_MODE_ABS_SOFT);
+	clock->hrtimer.function = kevent_clock_expired;
+	timerqueue_init_head(&clock->armed);
+	clock->next = user->clocks;
+	user->clocks = clock;
+	return clock;
+}
+
+/**
+ * kevent_timer_put_clocks - free what timers of a queue have shared
+ * @user: the queue, about to be freed; it has no timers any more
+ */
+void kevent_timer_put_clocks(struct kevent_user *user)
+{
+	struct kevent_clock *clock;
+
+	while ((clock = user->clocks)) {
+		user->clocks = clock->next;
+		hrtimer_cancel(&clock->hrtimer);
+		kfree(clock);
+	}
+}
+
+/* The interest is NEW and its timer is not armed. */
 static s64 kevent_timer_attach(struct kevent *k,
 			       const struct kevent_change *change,
 			       const struct path *path)
 {
 	struct kevent_timer *t = kevent_to_timer(k);
-	clockid_t clock = change->param[KEVENT_TIMER_CLOCK];
+	clockid_t clockid = change->param[KEVENT_TIMER_CLOCK];
 	ktime_t time = change->param[KEVENT_TIMER_TIME];
 	bool absolute = change->flags & KEVENT_ABSTIME;
+	struct kevent_clock *clock;
 	s64 bits = 0;
 	ktime_t now;
 
 	/* A span is not changed by setting a clock. */
-	if (!absolute && clock != CLOCK_BOOTTIME)
-		clock = CLOCK_MONOTONIC;
+	if (!absolute && clockid != CLOCK_BOOTTIME)
+		clockid = CLOCK_MONOTONIC;
+	clock = kevent_clock_get(k->user, clockid);
+	if (!clock)
+		return -ENOMEM;
 	spin_lock_irq(&k->user->lock);
 	k->pending = 0;		/* MODIFY forgets */
-	hrtimer_init(&t->timer, clock, HRTIMER_MODE_ABS_SOFT);
-	t->timer.function = kevent_timer_expired;
+	t->clock = clock;
+	timerqueue_init(&t->node);
 	t->period = change->param[KEVENT_TIMER_PERIOD];
 	t->slack = change->param[KEVENT_TIMER_SLACK];
 	t->told = false;
-	now = hrtimer_cb_get_time(&t->timer);
+	now = kevent_clock_now(clock);
 	if (absolute) {
 		t->span = KTIME_MAX;
-		t->next = timens_ktime_to_host(clock, time);
+		t->next = timens_ktime_to_host(clockid, time);
 	} else {
 		t->span = time;
 		t->next = ktime_add_safe(now, time);
@@ -142,14 +261,19 @@ static s64 kevent_timer_attach(struct kevent *k,
 	if (now >= t->next)
 		bits = KEVENT_TIMER_EXPIRED;
 	else
-		kevent_timer_start(t, t->next);
+		kevent_timer_arm(t, t->next);
 	spin_unlock_irq(&k->user->lock);
 	return bits;
 }
 
 static void kevent_timer_detach(struct kevent *k)
 {
-	hrtimer_cancel(&kevent_to_timer(k)->timer);
+	struct kevent_timer *t = kevent_to_timer(k);
+
+	spin_lock_irq(&k->user->lock);
+	if (t->clock)
+		kevent_timer_disarm(t);
+	spin_unlock_irq(&k->user->lock);
 }
 
 /* ENABLE starts a timer again that has told its only expiry. */
@@ -160,8 +284,8 @@ static void kevent_timer_enable(struct kevent *k)
 	if (!t->told || t->span == KTIME_MAX)
 		return;
 	t->told = false;
-	t->next = ktime_add_safe(hrtimer_cb_get_time(&t->timer), t->span);
-	kevent_timer_start(t, t->next);
+	t->next = ktime_add_safe(kevent_clock_now(t->clock), t->span);
+	kevent_timer_arm(t, t->next);
 }
 
 static void kevent_timer_show(const struct kevent *k, struct seq_file *m)
@@ -169,8 +293,8 @@ static void kevent_timer_show(const struct kevent *k, struct seq_file *m)
 	struct kevent_timer *t = kevent_to_timer(k);
 
 	seq_printf(m, " clock: %d left: %lld period: %llu slack: %llu",
-		   t->timer.base->clockid,
-		   ktime_sub(t->next, hrtimer_cb_get_time(&t->timer)),
+		   t->clock->id,
+		   ktime_sub(t->next, kevent_clock_now(t->clock)),
 		   t->period, t->slack);
 }
 

@@ -49,6 +49,62 @@ static inline void kevent_await_ack(struct kevent *k)
 }
 
 /**
+ * kevent_publish_short - publish at once, if nothing stands in the way
+ * @k: the interest; user->lock is held
+ * @bits: events, known to be true and asked for
+ * @fill: @fill of the source's operations, known at compile time
+ *
+ * Return: whether that was done.
+ */
+static __always_inline bool kevent_publish_short(struct kevent *k, u32 bits,
+						 u16 (*fill)(struct kevent *k,
+							     u32 bits, u64 data[2]))
+{
+	struct kevent_user *user = k->user;
+	/* Of POLL, which has none, dispatch is too rare to look for it. */
+	u16 dispatch = fill ? KEVENT_DISPATCH : 0;
+	u64 data[2] = {};
+	u16 record_flags;
+
+	/*
+	 * No one-shot, armed, not modified meanwhile, its records consumed and
+	 * nothing held back for it; nothing before it in the backlog, room.
+	 */
+	if (unlikely(k->flags & ~(KEVENT_F_SHORT | dispatch) || bits & ~k->events ||
+		     user->attention & KEVENT_A_PENDING ||
+		     k->pos > user->consumed ||
+		     kevent_ring_unread(user) > user->mask))
+		return false;
+	trace_kevent_publish(k, bits);
+	k->gap = 0;
+	k->seen[0] = bits;
+	record_flags = fill ? fill(k, bits, data) : 0;
+	k->pos = kevent_ring_push(user, k, bits, record_flags, data);
+	if (k->flags & dispatch)
+		kevent_await_ack(k);
+	else if (!(k->flags & KEVENT_EDGE))
+		kevent_list_recheck(k);
+	return true;
+}
+
+/**
+ * kevent_trigger_locked - kevent_trigger() for a source that has the lock already
+ * @k: the interest; user->lock is held
+ * @bits: as kevent_trigger()
+ * @fill: the same
+ *
+ * Who waits for records is woken by kevent_unlock().
+ */
+static __always_inline void kevent_trigger_locked(struct kevent *k, u32 bits,
+						  u16 (*fill)(struct kevent *k,
+							      u32 bits, u64 data[2]))
+{
+	trace_kevent_trigger(k, bits);
+	if (!kevent_publish_short(k, bits, fill))
+		kevent_settle(k, bits);
+}
+
+/**
  * kevent_trigger - a source says that events happened
  * @k: the interest
  * @bits: events, known to be true and asked for
@@ -64,35 +120,12 @@ static __always_inline bool kevent_trigger(struct kevent *k, u32 bits,
 						       u64 data[2]))
 {
 	struct kevent_user *user = k->user;
-	/* Of POLL, which has none, dispatch is too rare to look for it. */
-	u16 dispatch = fill ? KEVENT_DISPATCH : 0;
 	unsigned long irqflags = kevent_lock(user);
-	u64 data[2] = {};
-	u16 record_flags;
 
 	trace_kevent_trigger(k, bits);
-	/*
-	 * No one-shot, armed, not modified meanwhile, its records consumed and
-	 * nothing held back for it; nothing before it in the backlog, room.
-	 */
-	if (unlikely(k->flags & ~(KEVENT_F_SHORT | dispatch) || bits & ~k->events ||
-		     user->attention & KEVENT_A_PENDING ||
-		     k->pos > user->consumed ||
-		     kevent_ring_unread(user) > user->mask))
+	if (!kevent_publish_short(k, bits, fill))
 		return kevent_trigger_slow(k, bits, irqflags);
-	trace_kevent_publish(k, bits);
-	k->gap = 0;
-	k->seen[0] = bits;
-	record_flags = fill ? fill(k, bits, data) : 0;
-	k->pos = kevent_ring_push(user, k, bits, record_flags, data);
-	if (k->flags & dispatch)
-		kevent_await_ack(k);
-	else if (!(k->flags & KEVENT_EDGE))
-		kevent_list_recheck(k);
-	if (unlikely(user->attention & KEVENT_A_SLEEPERS))
-		return kevent_notify_unlock(user, irqflags);
-	spin_unlock_irqrestore(&user->lock, irqflags);
-	return false;
+	return kevent_unlock(user, irqflags);
 }
 
 #endif /* _KERNEL_KEVENT_TRIGGER_H */

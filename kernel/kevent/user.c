@@ -77,6 +77,7 @@ void kevent_user_put(struct kevent_user *user)
 		return;
 	irq_work_sync(&user->poll_work);
 	kevent_inode_put_group(user);
+	kevent_timer_put_clocks(user);
 	kevent_uncharge_all(user);
 	kevent_uncharge_queue(user->ucounts);
 	kevent_ring_free(user);
