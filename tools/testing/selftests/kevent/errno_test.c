@@ -478,6 +478,69 @@ TEST_F(batch, unwritable_in_the_middle)
 	}
 }
 
+struct toggler {
+	void *page;
+	int stop;
+	int error;
+};
+
+static void *toggle_main(void *arg)
+{
+	struct toggler *t = arg;
+	unsigned int n;
+
+	for (n = 0; !__atomic_load_n(&t->stop, __ATOMIC_ACQUIRE); n++)
+		t->error |= mprotect(t->page, page_size(), n % 2 ? PROT_READ :
+				     PROT_READ | PROT_WRITE);
+	return NULL;
+}
+
+/*
+ *   main      ADDs, whose results go to a page
+ *   toggler   makes that page read-only, and writable again
+ *
+ * It may become read-only when ADDs were applied: what is not told is undone.
+ */
+TEST_F_TIMEOUT(batch, unwritable_meanwhile, 120)
+{
+	__u64 start = now_ns(CLOCK_MONOTONIC);
+	int i, n, nr, ret, cut_short = 0, loops = test_loops(20000);
+	struct toggler t = {};
+	struct kevent_change *c;
+	pthread_t thread;
+	int memfd;
+
+	memfd = memfd_create("changes", MFD_CLOEXEC);
+	ASSERT_LE(0, memfd);
+	ASSERT_EQ(0, ftruncate(memfd, page_size()));
+	/* where they are written, and what the kernel is told of */
+	c = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	ASSERT_NE(MAP_FAILED, c);
+	t.page = mmap(NULL, page_size(), PROT_READ, MAP_SHARED, memfd, 0);
+	ASSERT_NE(MAP_FAILED, t.page);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, toggle_main, &t));
+	for (n = 0; n < loops && !test_loops_done(start, 8); n++) {
+		fill_adds(c, self->fds, 12);
+		ret = sys_kevent_ctl(self->q.fd, t.page, 12, sizeof(*c), 0);
+		nr = ret == -EFAULT ? 0 : ret;
+		ASSERT_LE(0, nr);
+		cut_short += nr < 12;
+		for (i = 0; i < 12; i++)
+			ASSERT_EQ(i < nr ? 0 : -ENOENT,
+				  remove_fd(self->q.fd, self->fds[i]))
+				TH_LOG("round %d, %d told, entry %d", n, nr, i);
+	}
+	__atomic_store_n(&t.stop, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, t.error);
+	EXPECT_LT(0, cut_short);
+	EXPECT_GT(n, cut_short);
+	TH_LOG("%d of %d rounds cut short", cut_short, n);
+	munmap(c, page_size());
+	munmap(t.page, page_size());
+	close(memfd);
+}
+
 /* ---- kevent_wait() and kevent_get_events() ---- */
 
 FIXTURE(waits)

@@ -1739,6 +1739,133 @@ TEST_F_TIMEOUT(timer, dispatch_consumers, 120)
 	EXPECT_EQ((1 << 20) - 1, seen);
 }
 
+/* ---- timers of a queue wait for one hrtimer ---- */
+
+/* The one that is due first goes, or is put off: the next ones come in time. */
+TEST_F(timer, first_goes)
+{
+	struct ukevent_queue *q = &self->q;
+	__u64 start = now_ns(CLOCK_MONOTONIC);
+
+	ASSERT_EQ(0, add_timer(q, 1, 20 * NSEC_PER_MSEC, 0, 0, 1));
+	ASSERT_EQ(0, add_timer(q, 2, 30 * NSEC_PER_MSEC, 0, 0, 2));
+	ASSERT_EQ(0, add_timer(q, 3, 40 * NSEC_PER_MSEC, 0, 0, 3));
+	ASSERT_EQ(0, add_timer(q, 4, FAR, 0, 0, 4));
+	EXPECT_EQ(0, op_timer(q, KEVENT_OP_REMOVE, 1));
+	EXPECT_EQ(0, modify_timer(q, 2, FAR, 0, 0, 5));
+	take_all(q, NULL);	/* on a slow machine they have fired */
+	EXPECT_EQ(0, modify_timer(q, 3, 20 * NSEC_PER_MSEC, 0, 0, 6));
+	take_all(q, NULL);
+	EXPECT_EQ(1, wait_ms(q, 1, TEST_LONG_MS));
+	EXPECT_LE(start + 20 * NSEC_PER_MSEC, now_ns(CLOCK_MONOTONIC));
+	EXPECT_TIMER(q, 6, 0, 1);
+	EXPECT_QUIET(q);
+}
+
+/* One that is due before all others, twice. */
+TEST_F(timer, another_first)
+{
+	struct ukevent_queue *q = &self->q;
+
+	ASSERT_EQ(0, add_timer(q, 1, FAR, 0, 0, 1));
+	ASSERT_EQ(0, add_timer(q, 2, FAR / 2, 0, 0, 2));
+	ASSERT_EQ(0, add_timer(q, 3, NSEC_PER_MSEC, 0, 0, 3));
+	EXPECT_EQ(1, wait_ms(q, 1, TEST_LONG_MS));
+	EXPECT_TIMER(q, 3, 0, 1);
+	EXPECT_EQ(0, modify_timer(q, 1, NSEC_PER_MSEC, 0, 0, 4));
+	EXPECT_EQ(1, wait_ms(q, 1, TEST_LONG_MS));
+	EXPECT_TIMER(q, 4, 0, 1);
+	EXPECT_QUIET(q);
+}
+
+/* A timer on each clock, and then each on another one. */
+TEST_F(timer, all_clocks_in_a_queue)
+{
+	struct ukevent_queue *q = &self->q;
+	int i, n, op = KEVENT_OP_ADD, seen;
+	struct ukevent ev;
+	clockid_t clock;
+
+	for (n = 0; n < (int)ARRAY_SIZE(clocks); n++) {
+		for (i = 0; i < (int)ARRAY_SIZE(clocks); i++) {
+			clock = clocks[(i + n) % ARRAY_SIZE(clocks)];
+			ASSERT_EQ(0, ukevent_set_timer(q, op, i, now_ns(clock) +
+						       5 * NSEC_PER_MSEC, 0,
+						       clock, KEVENT_ABSTIME,
+						       i));
+		}
+		for (i = 0, seen = 0; i < (int)ARRAY_SIZE(clocks); i++) {
+			ASSERT_LE(1, wait_ms(q, 1, TEST_LONG_MS));
+			ASSERT_EQ(1, (int)ukevent_take(q, &ev, 1));
+			seen |= 1 << ev.cookie;
+		}
+		EXPECT_EQ((1 << ARRAY_SIZE(clocks)) - 1, seen);
+		EXPECT_QUIET(q);
+		op = KEVENT_OP_MODIFY;
+	}
+}
+
+#define NOISE	1000	/* numbers and cookies from there */
+
+/* Timers that come and go, often as the first that is due. */
+static void *race_noise(void *arg)
+{
+	struct race *r = arg;
+	unsigned int seed = 8;
+	__u64 nr, span;
+	int ret;
+
+	while (!race_stopped(r)) {
+		nr = NOISE + rand_r(&seed) % 8;
+		span = rand_r(&seed) % 2 ? FAR : rand_r(&seed) % NSEC_PER_MSEC;
+		if (rand_r(&seed) % 3)
+			ret = modify_timer(r->q, nr, span, 0, KEVENT_EDGE, NOISE);
+		else if (rand_r(&seed) % 2)
+			ret = add_timer(r->q, nr, span, 0, KEVENT_EDGE, NOISE);
+		else
+			ret = op_timer(r->q, KEVENT_OP_REMOVE, nr);
+		if (ret && ret != -EEXIST && ret != -ENOENT)
+			__atomic_store_n(&r->errors, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/*
+ *   noise    adds, modifies and removes timers of the same queue
+ *   main     starts one-shots: each expires, once, and not too early
+ */
+TEST_F_TIMEOUT(timer, none_forgotten, 120)
+{
+	__u64 begin, span, start = now_ns(CLOCK_MONOTONIC);
+	struct race r = { .q = &self->q };
+	int n, loops = test_loops(20000);
+	unsigned int seed = 12;
+	pthread_t thread[2];
+	struct ukevent ev;
+
+	for (n = 0; n < 2; n++)
+		ASSERT_EQ(0, pthread_create(&thread[n], NULL, race_noise, &r));
+	for (n = 0; n < loops && !test_loops_done(start, 20); n++) {
+		span = rand_r(&seed) % (NSEC_PER_MSEC / 2);
+		begin = now_ns(CLOCK_MONOTONIC);
+		ASSERT_EQ(0, add_timer(r.q, n % 7, span, 0, KEVENT_ONESHOT,
+				       n + NOISE + 1));
+		do {
+			ASSERT_LE(1, wait_ms(r.q, 1, TEST_LONG_MS))
+				TH_LOG("round %d, span %llu", n,
+				       (unsigned long long)span);
+			ASSERT_EQ(1, (int)ukevent_take(r.q, &ev, 1));
+			ASSERT_FALSE(test_loops_done(begin, TEST_LONG_MS / 1000));
+		} while (ev.cookie == NOISE);
+		ASSERT_EQ((__u64)n + NOISE + 1, ev.cookie);
+		ASSERT_EQ(1ULL, ev.data[0]);
+		ASSERT_LE(begin + span, now_ns(CLOCK_MONOTONIC));
+	}
+	race_end(&r, thread, 2);
+	EXPECT_EQ(0, r.errors);
+	TH_LOG("%d timers", n);
+}
+
 /* ---- clocks that are set ---- */
 
 static void set_realtime(__u64 ns)
