@@ -89,11 +89,13 @@ static int kevent_insert(struct kevent *k)
 static int kevent_insert_file(struct kevent *k, struct file *file)
 {
 	struct kevent_user *user = k->user;
+	struct kevent *twin;
 	int ret = -EEXIST;
 
 	spin_lock(&file->f_lock);
+	twin = kevent_find_file(user, file, k->fd, k->type);
 	kevent_lock_irq(user);
-	if (!kevent_find_file(user, file, k->fd, k->type))
+	if (!twin || twin->flags & KEVENT_F_DEAD)
 		ret = kevent_insert(k);
 	if (!ret)
 		hlist_add_head(&kevent_to_file(k)->node, &file->f_kevent);
@@ -312,9 +314,9 @@ static int kevent_modify(struct kevent *k, bool pinned, struct file *file,
 
 	if (k->flags & KEVENT_F_GONE)
 		ret = -ENOENT;
-	else if (file && ops->check_file)
+	if (!ret && file && ops->check_file)
 		ret = ops->check_file(change, file);
-	else if (ops->check_modify)
+	if (!ret && ops->check_modify)
 		ret = ops->check_modify(k, change);
 	if (ret) {
 		kevent_unlock_irq(k->user);
@@ -416,10 +418,10 @@ static int kevent_change_by_fd(struct kevent_user *user,
 		return ret ?: kevent_add(user, entry, fd_file(f));
 	}
 	spin_lock(&fd_file(f)->f_lock);
-	kevent_lock_irq(user);
 	k = kevent_find_file(user, fd_file(f), change->ident, change->type);
+	kevent_lock_irq(user);
 	spin_unlock(&fd_file(f)->f_lock);
-	if (k)
+	if (k && !(k->flags & KEVENT_F_DEAD))
 		return kevent_change_found(k, true, fd_file(f), change);
 	kevent_unlock_irq(user);
 	return -ENOENT;

@@ -15,15 +15,15 @@
 
 /**
  * kevent_find_file - look an interest up by what it watches
- * @user: the queue, locked
- * @file: the file; its f_lock is held
+ * @user: the queue, its mutex held: there is no second one that lives
+ * @file: the file; its f_lock is held, which keeps what is found allocated
  * @fd: the descriptor's number
  * @type: type of the interest
  *
- * The list is that of all queues' interests in the file, as long as what a
- * wake-up walks.
+ * The list is that of all queues' interests in the file: not to be walked with
+ * interrupts closed.
  *
- * Return: the interest, which has not ended, or NULL.
+ * Return: the interest or NULL.  It may end until user->lock is taken.
  */
 struct kevent *kevent_find_file(struct kevent_user *user, struct file *file,
 				int fd, u8 type)
@@ -31,10 +31,10 @@ struct kevent *kevent_find_file(struct kevent_user *user, struct file *file,
 	struct kevent_file *kf;
 
 	lockdep_assert_held(&file->f_lock);
-	lockdep_assert_held(&user->lock);
 	hlist_for_each_entry(kf, &file->f_kevent, node)
 		if (kf->k.user == user && kf->k.fd == fd && kf->k.type == type &&
-		    !(kf->k.flags & KEVENT_F_DEAD))
+		    /* once dead, dead for ever: those to be reaped */
+		    !(data_race(kf->k.flags) & KEVENT_F_DEAD))
 			return &kf->k;
 	return NULL;
 }
