@@ -192,7 +192,7 @@ struct kevent_batch {
  * @poll_work: wakes @poll_wait outside of any source's locks
  * @ucounts: limits of the user who made the queue
  * @inode_group: of the marks of its interests in inodes, NULL if there were none
- * @clocks: on which it has timers; @mutex
+ * @clocks: one for each clock, NULL before the first timer; @mutex
  * @area: the memory of both mappings
  * @area_pages: its size
  * @refs: the file, each interest, the close hook while it runs

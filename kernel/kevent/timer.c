@@ -30,9 +30,12 @@
 #include "kevent.h"
 #include "trigger.h"
 
+static const clockid_t kevent_clock_ids[] = {
+	CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME, CLOCK_TAI
+};
+
 /**
  * struct kevent_clock - the timers of a queue on one clock
- * @next: further clocks of the queue
  * @user: the queue
  * @id: which clock
  * @running: the callback runs, and will start the hrtimer again
@@ -40,7 +43,6 @@
  * @armed: by the latest time at which they are to expire
  */
 struct kevent_clock {
-	struct kevent_clock	*next;
 	struct kevent_user	*user;
 	clockid_t		id;
 	bool			running;
@@ -145,14 +147,21 @@ static enum hrtimer_restart kevent_clock_expired(struct hrtimer *hrtimer)
 						  hrtimer);
 	struct kevent_user *user = clock->user;
 	unsigned long irqflags = kevent_lock(user);
-	/* Those that are armed again are due later. */
 	ktime_t now = kevent_clock_now(clock);
 	unsigned int n = 0;
 	struct kevent_timer *t;
 
+	/*
+	 * Nobody has started it again.  Even if the clock was set back meanwhile,
+	 * it has expired: else the softirq, which knows the time of before, would
+	 * call us again and again until that time has come.
+	 */
+	if (!hrtimer_is_queued(hrtimer))
+		now = max(now, hrtimer_get_softexpires(hrtimer));
 	clock->running = true;
 	while ((t = kevent_clock_first(clock)) && t->due <= now) {
-		if (++n % KEVENT_PUBLISH_BATCH == 0) {
+		/* Each may publish what waited before it. */
+		if (++n % (KEVENT_PUBLISH_BATCH / KEVENT_TRIGGER_BUDGET) == 0) {
 			kevent_unlock(user, irqflags);
 			irqflags = kevent_lock(user);
 			continue;
@@ -187,41 +196,56 @@ static int kevent_timer_check(const struct kevent_change *change)
 	return -EINVAL;
 }
 
-/* The queue's mutex is held: clocks are added by nobody else. */
-static struct kevent_clock *kevent_clock_get(struct kevent_user *user,
-					     clockid_t id)
+/*
+ * All clocks at once, by the first timer: MODIFY to another clock must not fail.
+ * The queue's mutex is held.
+ */
+static int kevent_clocks_get(struct kevent_user *user)
 {
-	struct kevent_clock *clock;
+	struct kevent_clock *clocks;
+	int i;
 
-	for (clock = user->clocks; clock; clock = clock->next)
-		if (clock->id == id)
-			return clock;
-	clock = kzalloc(sizeof(*clock), KEVENT_GFP);
-	if (!clock)
-		return NULL;
-	clock->user = user;
-	clock->id = id;
-	hrtimer_init(&clock->hrtimer, id, HRTIMER_MODE_ABS_SOFT);
-	clock->hrtimer.function = kevent_clock_expired;
-	timerqueue_init_head(&clock->armed);
-	clock->next = user->clocks;
-	user->clocks = clock;
+	if (user->clocks)
+		return 0;
+	clocks = kcalloc(ARRAY_SIZE(kevent_clock_ids), sizeof(*clocks), KEVENT_GFP);
+	if (!clocks)
+		return -ENOMEM;
+	for (i = 0; i < ARRAY_SIZE(kevent_clock_ids); i++) {
+		clocks[i].user = user;
+		clocks[i].id = kevent_clock_ids[i];
+		hrtimer_init(&clocks[i].hrtimer, clocks[i].id,
+			     HRTIMER_MODE_ABS_SOFT);
+		clocks[i].hrtimer.function = kevent_clock_expired;
+		timerqueue_init_head(&clocks[i].armed);
+	}
+	user->clocks = clocks;
+	return 0;
+}
+
+static struct kevent_clock *kevent_clock_of(struct kevent_user *user, clockid_t id)
+{
+	struct kevent_clock *clock = user->clocks;
+
+	while (clock->id != id)
+		clock++;
 	return clock;
 }
 
 /**
  * kevent_timer_put_clocks - free what timers of a queue have shared
  * @user: the queue, about to be freed; it has no timers any more
+ *
+ * Waits for callbacks that run.
  */
 void kevent_timer_put_clocks(struct kevent_user *user)
 {
-	struct kevent_clock *clock;
+	int i;
 
-	while ((clock = user->clocks)) {
-		user->clocks = clock->next;
-		hrtimer_cancel(&clock->hrtimer);
-		kfree(clock);
-	}
+	if (!user->clocks)
+		return;
+	for (i = 0; i < ARRAY_SIZE(kevent_clock_ids); i++)
+		hrtimer_cancel(&user->clocks[i].hrtimer);
+	kfree(user->clocks);
 }
 
 /* The interest is NEW and its timer is not armed. */
@@ -233,24 +257,23 @@ static s64 kevent_timer_attach(struct kevent *k,
 	clockid_t clockid = change->param[KEVENT_TIMER_CLOCK];
 	ktime_t time = change->param[KEVENT_TIMER_TIME];
 	bool absolute = change->flags & KEVENT_ABSTIME;
-	struct kevent_clock *clock;
+	int ret = kevent_clocks_get(k->user);
 	s64 bits = 0;
 	ktime_t now;
 
+	if (ret)
+		return ret;
 	/* A span is not changed by setting a clock. */
 	if (!absolute && clockid != CLOCK_BOOTTIME)
 		clockid = CLOCK_MONOTONIC;
-	clock = kevent_clock_get(k->user, clockid);
-	if (!clock)
-		return -ENOMEM;
 	spin_lock_irq(&k->user->lock);
 	k->pending = 0;		/* MODIFY forgets */
-	t->clock = clock;
+	t->clock = kevent_clock_of(k->user, clockid);
 	timerqueue_init(&t->node);
 	t->period = change->param[KEVENT_TIMER_PERIOD];
 	t->slack = change->param[KEVENT_TIMER_SLACK];
 	t->told = false;
-	now = kevent_clock_now(clock);
+	now = kevent_clock_now(t->clock);
 	if (absolute) {
 		t->span = KTIME_MAX;
 		t->next = timens_ktime_to_host(clockid, time);

@@ -75,9 +75,9 @@ void kevent_user_put(struct kevent_user *user)
 {
 	if (!refcount_dec_and_test(&user->refs))
 		return;
+	kevent_timer_put_clocks(user);
 	irq_work_sync(&user->poll_work);
 	kevent_inode_put_group(user);
-	kevent_timer_put_clocks(user);
 	kevent_uncharge_all(user);
 	kevent_uncharge_queue(user->ucounts);
 	kevent_ring_free(user);

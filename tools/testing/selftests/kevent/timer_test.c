@@ -2050,6 +2050,85 @@ TEST_F(step, spans_run_on)
 	}
 }
 
+#define NR_FIRING	300
+
+static int run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+struct beat {
+	int stop;
+	unsigned long count;
+};
+
+static void *beat_main(void *arg)
+{
+	struct beat *b = arg;
+
+	if (run_on(1))
+		return NULL;
+	while (!__atomic_load_n(&b->stop, __ATOMIC_ACQUIRE)) {
+		__atomic_add_fetch(&b->count, 1, __ATOMIC_RELAXED);
+		sched_yield();
+	}
+	return NULL;
+}
+
+/*
+ *   processor 1   timers of many queues are due, one softirq expires them
+ *   processor 0   sets the clock back meanwhile
+ *
+ * The softirq comes to an end before the clock is where it was.
+ */
+TEST_F_TIMEOUT(step, back_while_firing, 120)
+{
+	static struct ukevent_queue q[NR_FIRING];
+	__u64 start = now_ns(CLOCK_MONOTONIC), due, step = 30 * NSEC_PER_SEC;
+	int i, n, told = 0, loops = test_loops(60);
+	struct beat b = {};
+	unsigned int seed = 5;
+	unsigned long count;
+	struct ukevent ev;
+	pthread_t thread;
+
+	if (run_on(1))
+		SKIP(return, "one processor");
+	for (i = 0; i < NR_FIRING; i++)
+		ASSERT_EQ(0, queue_init_noring(&q[i], 1));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, beat_main, &b));
+	for (n = 0; n < loops && !test_loops_done(start, 40); n++) {
+		ASSERT_EQ(0, run_on(1));
+		due = now_ns(CLOCK_REALTIME) + 20 * NSEC_PER_MSEC;
+		for (i = 0; i < NR_FIRING; i++)
+			ASSERT_EQ(0, ukevent_set_timer(&q[i], n ? KEVENT_OP_MODIFY :
+						       KEVENT_OP_ADD, 1, due, 0,
+						       CLOCK_REALTIME,
+						       KEVENT_ABSTIME, 1));
+		ASSERT_EQ(0, run_on(0));
+		while (now_ns(CLOCK_REALTIME) < due + rand_r(&seed) % NSEC_PER_MSEC)
+			;
+		count = __atomic_load_n(&b.count, __ATOMIC_RELAXED);
+		set_realtime(due - step);
+		while (__atomic_load_n(&b.count, __ATOMIC_RELAXED) < count + 2)
+			ASSERT_GT(due, now_ns(CLOCK_REALTIME))
+				TH_LOG("round %d", n);
+		for (i = 0; i < NR_FIRING; i++)
+			told += sys_kevent_get_events(q[i].fd, &ev, 0, 1, NULL, 0);
+		set_realtime(due + NSEC_PER_SEC);
+	}
+	__atomic_store_n(&b.stop, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	TH_LOG("%d of %d told before the clock was set", told, n * NR_FIRING);
+	EXPECT_LT(0, told);
+	for (i = 0; i < NR_FIRING; i++)
+		ukevent_queue_exit(&q[i]);
+}
+
 /* CLOCK_TAI can be set without the others. */
 TEST_F(step, tai_offset)
 {
