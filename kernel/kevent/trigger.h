@@ -38,6 +38,18 @@ static inline void kevent_list_recheck(struct kevent *k)
 }
 
 /**
+ * kevent_unlist_recheck - undo kevent_list_recheck()
+ * @k: the interest; user->lock is held
+ */
+static inline void kevent_unlist_recheck(struct kevent *k)
+{
+	list_del(&k->link);
+	k->user->nr_listed[KEVENT_RECHECK]--;
+	k->list = KEVENT_NO_LIST;
+	k->flags &= ~KEVENT_F_LISTED;
+}
+
+/**
  * kevent_await_ack - disable a dispatch interest, until its record is acknowledged
  * @k: the interest, just published; user->lock is held
  */

@@ -17,6 +17,7 @@
 
 #include "kevent.h"
 #include "ring.h"
+#include "trigger.h"
 
 /**
  * struct kevent_waiter - a sleeper
@@ -156,11 +157,13 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 				return NULL;
 			walk->recheck--;
 			walk->looked = true;
+			kevent_unlist_recheck(k);
 		} else {
 			return NULL;
 		}
 		/* The query tells anew what is pending. */
-		kevent_list_move(k, KEVENT_NO_LIST);
+		if (k->list != KEVENT_NO_LIST)
+			kevent_list_move(k, KEVENT_NO_LIST);
 		k->flags &= ~KEVENT_F_QUERY;
 		k->pending = 0;
 		if (!kevent_pin_file(k))
