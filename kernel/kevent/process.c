@@ -144,7 +144,9 @@ static s64 kevent_process_attach(struct kevent *k,
 		bool parent;
 
 		rcu_read_lock();
-		parent = same_thread_group(rcu_dereference(task->real_parent),
+		/* Nobody keeps the parent of a task that was reaped. */
+		parent = pid_alive(task) &&
+			 same_thread_group(rcu_dereference(task->real_parent),
 					   current);
 		rcu_read_unlock();
 		if (!parent) {
