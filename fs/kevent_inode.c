@@ -72,6 +72,7 @@ struct kevent_inode_mark {
  * @no_cookie: that is of several renames
  * @watched_ino: for fdinfo
  * @watched_dev: for fdinfo
+ * @charged: as a watch of inotify
  *
  * Fields without a word on it: user->lock.
  */
@@ -85,6 +86,7 @@ struct kevent_inode {
 	bool			no_cookie;
 	u64			watched_ino;
 	dev_t			watched_dev;
+	bool			charged;
 };
 
 static struct kevent_inode *kevent_to_inode(const struct kevent *k)
@@ -195,7 +197,11 @@ static int kevent_inode_check(const struct kevent_change *change)
 	if (param[KEVENT_INODE_LOOKUP] & ~(u64)lookup || param[1] || param[2] ||
 	    param[3])
 		return -EINVAL;
-	return change->op != KEVENT_OP_ADD && change->addr ? -EINVAL : 0;
+	if (change->op != KEVENT_OP_ADD)
+		return change->addr ? -EINVAL : 0;
+	/* A descriptor has been followed already. */
+	return !change->addr && param[KEVENT_INODE_LOOKUP] & KEVENT_INODE_NOFOLLOW ?
+	       -EINVAL : 0;
 }
 
 static int kevent_inode_find(const struct kevent_change *change,
@@ -327,6 +333,11 @@ static s64 kevent_inode_attach(struct kevent *k,
 
 	if (ret)
 		return ret;
+	/* It keeps the inode in memory. */
+	i->charged = inc_ucount(k->user->ucounts->ns, k->user->ucounts->uid,
+				UCOUNT_INOTIFY_WATCHES);
+	if (!i->charged)
+		return -ENOSPC;
 	mark = kzalloc(sizeof(*mark), KEVENT_GFP);
 	if (!mark)
 		return -ENOMEM;
@@ -359,6 +370,13 @@ static void kevent_inode_detach(struct kevent *k)
 	spin_unlock(&mark->mark.lock);
 	fsnotify_destroy_mark(&mark->mark, mark->mark.group);
 	fsnotify_put_mark(&mark->mark);
+}
+
+static void kevent_inode_free(struct kevent *k)
+{
+	/* Not the last reference: the queue has one. */
+	if (kevent_to_inode(k)->charged)
+		dec_ucount(k->user->ucounts, UCOUNT_INOTIFY_WATCHES);
 }
 
 /* Rights were checked for what ADD asked for; the path is no longer known. */
@@ -427,6 +445,7 @@ const struct kevent_source_ops kevent_inode_ops = {
 	.check_modify	= kevent_inode_check_modify,
 	.attach		= kevent_inode_attach,
 	.detach		= kevent_inode_detach,
+	.free		= kevent_inode_free,
 	.modified	= kevent_inode_modified,
 	.fill		= kevent_inode_fill,
 	.show		= kevent_inode_show,

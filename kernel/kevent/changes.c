@@ -521,7 +521,7 @@ static bool kevent_looks_up(const struct kevent_entry *entry)
  *
  * May read user memory and wait for file systems; no lock is held.
  *
- * Return: whether kevent_unprepare() is due.
+ * Return: whether something was looked up, and kevent_unprepare() is due.
  */
 bool kevent_prepare(struct kevent_entry *entry)
 {
@@ -539,7 +539,7 @@ bool kevent_prepare(struct kevent_entry *entry)
 		change->result = -EINTR;
 	if (change->result)
 		entry->ops = NULL;
-	return !change->result;
+	return true;
 }
 
 /**

@@ -19,11 +19,17 @@
 #include "kevent.h"
 #include "ring.h"
 
+/*
+ * Paths that a call looks up: the audit context keeps the name of each until the
+ * call returns, and searches them.
+ */
+#define KEVENT_MAX_PATHS	1024
+
 /**
  * struct kevent_chunk - changes copied in, applied and answered at a time
  * @changes: what the program wrote, and what it will be told
  * @entries: what is known about them
- * @looked_up: some of @entries are to be unprepared
+ * @looked_up: some of @entries have looked something up
  * @freed: memory of interests that were removed
  *
  * Lives on the stack.
@@ -312,7 +318,7 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 {
 	/* Zeroing it costs a single change too much; what is read was written. */
 	struct kevent_chunk chunk __uninitialized;
-	u32 done = 0, prepared, n, told, i;
+	u32 done = 0, paths = 0, prepared, n, told, i;
 	int ret;
 
 	while (done < nr) {
@@ -324,8 +330,10 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 		prepared = kevent_copy_changes(&chunk, from, n, change_size);
 		n = kevent_try_results(chunk.changes, from, prepared, change_size);
 		ret = n ? kevent_apply_chunk(user, &chunk, n, failed) : -EFAULT;
-		for (i = 0; chunk.looked_up && i < prepared; i++)
+		for (i = 0; chunk.looked_up && i < prepared; i++) {
+			paths += !!chunk.changes[i].addr;
 			kevent_unprepare(&chunk.entries[i]);
+		}
 		if (ret)
 			return done ?: ret;
 
@@ -341,7 +349,7 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 			mutex_unlock(&user->mutex);
 			return done ?: -EFAULT;
 		}
-		if (fatal_signal_pending(current))
+		if (fatal_signal_pending(current) || paths >= KEVENT_MAX_PATHS)
 			break;
 		cond_resched();
 	}

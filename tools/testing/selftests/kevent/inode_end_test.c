@@ -468,18 +468,21 @@ TEST_F(evict, removed_last)
 
 #define MAX_INTERESTS	"/proc/sys/user/max_kevent_interests"
 #define MAX_INSTANCES	"/proc/sys/user/max_inotify_instances"
+#define MAX_WATCHES	"/proc/sys/user/max_inotify_watches"
 
 FIXTURE(limited)
 {
 	struct place p;
 	char interests[32];
 	char instances[32];
+	char watches[32];
 };
 
 FIXTURE_SETUP(limited)
 {
 	ASSERT_LT(0, read_text(MAX_INTERESTS, self->interests, 32));
 	ASSERT_LT(0, read_text(MAX_INSTANCES, self->instances, 32));
+	ASSERT_LT(0, read_text(MAX_WATCHES, self->watches, 32));
 	ASSERT_EQ(0, place_init(&self->p, 64));
 }
 
@@ -487,6 +490,7 @@ FIXTURE_TEARDOWN(limited)
 {
 	EXPECT_EQ(0, write_text(MAX_INTERESTS, self->interests));
 	EXPECT_EQ(0, write_text(MAX_INSTANCES, self->instances));
+	EXPECT_EQ(0, write_text(MAX_WATCHES, self->watches));
 	EXPECT_EQ(0, place_exit(&self->p));
 }
 
@@ -518,6 +522,66 @@ TEST_F(limited, interests)
 		}
 		EXPECT_EQ(10, take_all(q, NULL));
 	}
+}
+
+/* Each interest is a watch of inotify's to the user, until it is gone. */
+TEST_F(limited, watches)
+{
+	struct ukevent_queue *q = &self->p.q;
+	__u64 id[4];
+	int i, n, fd;
+
+	ASSERT_EQ(0, make_file("d/g"));
+	ASSERT_EQ(0, write_text(MAX_WATCHES, "3"));
+	for (n = 0; n < 3; n++) {
+		ASSERT_EQ(0, add_inode(q, "d", MODIFY, 0, 0, &id[0]));
+		ASSERT_EQ(0, add_inode(q, "d/f", MODIFY, KEVENT_WANT_LAST, 1, &id[1]));
+		ASSERT_EQ(0, add_inode(q, "d/g", MODIFY, 0, 2, &id[2]));
+		/* one that is there already takes no more */
+		EXPECT_EQ(-ENOSPC, add_inode(q, ".", MODIFY, 0, 3, &id[3]));
+		fd = inotify_init();
+		ASSERT_LE(0, fd);
+		EXPECT_EQ(-1, inotify_add_watch(fd, "d", IN_MODIFY));
+		EXPECT_EQ(ENOSPC, errno);
+		EXPECT_EQ(3, interests_of(q));
+		EXPECT_EQ(0, inode_op(q, KEVENT_OP_REMOVE, id[0], 0));
+		EXPECT_LT(0, inotify_add_watch(fd, "d", IN_MODIFY));
+		close(fd);
+		for (i = 1; i < 3; i++)
+			EXPECT_EQ(0, inode_op(q, KEVENT_OP_REMOVE, id[i], 0));
+		EXPECT_EQ(1, take_all(q, NULL));
+		EXPECT_EQ(0, interests_of(q));
+	}
+}
+
+#define MANY_PATHS	3000
+
+/* What is kept for each path until a call returns is bounded. */
+TEST_F(limited, paths_of_a_call)
+{
+	struct kevent_change *c = calloc(MANY_PATHS, sizeof(*c));
+	struct ukevent_queue *q = &self->p.q;
+	int i, n, done = 0;
+
+	ASSERT_NE(NULL, c);
+	for (i = 0; i < MANY_PATHS; i++) {
+		c[i] = make_typed(KEVENT_OP_ADD, KEVENT_TYPE_INODE, AT_FDCWD,
+				  MODIFY, 0, i);
+		c[i].addr = (uintptr_t)(i % 2 ? "d/f" : "d/none");
+	}
+	for (i = 0; done < MANY_PATHS; done += n, i++) {
+		n = sys_kevent_ctl(q->fd, c + done, MANY_PATHS - done,
+				   sizeof(*c), 0);
+		ASSERT_LT(0, n);
+		if (n < MANY_PATHS - done) {
+			EXPECT_LE(1024, n);
+			EXPECT_GT(1034, n);
+		}
+	}
+	EXPECT_EQ(3, i);
+	for (i = 0; i < MANY_PATHS; i++)
+		EXPECT_EQ(!(i % 2) ? -ENOENT : i == 1 ? 0 : -EEXIST, c[i].result);
+	free(c);
 }
 
 /* A queue that watches inodes is an inotify instance to its user, as long as it is. */

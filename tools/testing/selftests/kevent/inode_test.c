@@ -475,6 +475,7 @@ TEST_F(inode, errors_of_add)
 		{ -EINVAL, cwd, "d/f", MODIFY, KEVENT_EDGE | KEVENT_ONESHOT, 0 },
 		{ -EINVAL, cwd, "d/f", MODIFY, 0, 4 },
 		{ -EINVAL, cwd, "d/f", MODIFY, 0, 1ULL << 32 },
+		{ -EINVAL, file, NULL, MODIFY, 0, KEVENT_INODE_NOFOLLOW },
 		/* what may not be asked for is found before what is not there */
 		{ -EINVAL, cwd, "nothing", 0x0001, 0, 0 },
 		{ -EINVAL, closed, NULL, MODIFY, KEVENT_EXCLUSIVE, 0 },
