@@ -1084,8 +1084,10 @@ TEST_F(fate, wakes)
 		ASSERT_EQ(0, pthread_kill(w.thread, RT(0)));
 		EXPECT_EQ(1, waiter_result(&w));
 		EXPECT_SIGNAL(q, 1, 0, getpid(), 0, 1);
-		EXPECT_EQ(variant->fate == HANDLED ? i : 0, nr_handled);
+		/* its thread may have ended before the signal got there */
+		EXPECT_GE(variant->fate == HANDLED ? i : 0, nr_handled);
 	}
+	EXPECT_EQ(variant->fate == HANDLED, !!nr_handled);
 }
 
 /* Less than it waits for: only a handler ends the wait, and the record stays. */
