@@ -403,8 +403,9 @@ static void kevent_inode_modified(struct kevent *k,
 	fsnotify_group_lock(mark->mark.group);
 	if (mark->mark.flags & FSNOTIFY_MARK_FLAG_ATTACHED) {
 		spin_lock(&mark->mark.lock);
-		mark->mark.mask = kevent_inode_mask(k, mark->mark.mask &
-						       FS_EVENT_ON_CHILD);
+		/* fsnotify() reads it with no lock, and finds the old or the new. */
+		data_race(mark->mark.mask =
+			  kevent_inode_mask(k, mark->mark.mask & FS_EVENT_ON_CHILD));
 		spin_unlock(&mark->mark.lock);
 		fsnotify_recalc_mask(mark->mark.connector);
 	}
