@@ -1245,35 +1245,24 @@ TEST_F(receiver, failed_send_tells_nothing)
 }
 
 /* The same with POLL. */
-TEST(poll_failed_send_tells_nothing)
+TEST_F(receiver, poll_failed_send_tells_nothing)
 {
-	struct ukevent_queue q;
-	int i, first, second;
-	struct listener l;
+	struct ukevent_queue *q = &self->q;
+	int i;
 
-	ASSERT_EQ(0, queue_init(&q, 8));
-	ASSERT_EQ(0, bound_socket(&l, AF_UNIX, SOCK_DGRAM));
-	first = new_client(&l, SOCK_NONBLOCK);
-	second = new_client(&l, SOCK_NONBLOCK);
-	ASSERT_LE(0, first);
-	ASSERT_LE(0, second);
-	ASSERT_EQ(0, add_fd(q.fd, second, EV_OUT, KEVENT_EDGE, 1, NULL));
-	EXPECT_TAKE(&q, 1, EV_OUT, 0);
-	ASSERT_EQ(0, fill(first, 1));
+	ASSERT_EQ(0, add_fd(q->fd, self->second, EV_OUT, variant->mode, 1, NULL));
+	EXPECT_TAKE(q, 1, EV_OUT, 0);
+	ASSERT_EQ(0, fill(self->first, 1));
 	for (i = 0; i < 10; i++) {
-		EXPECT_EQ(-1, send(second, "x", 1, 0));
+		EXPECT_EQ(-1, send(self->second, "x", 1, 0));
 		EXPECT_EQ(EAGAIN, errno);
-		flush_ring(&q);
-		EXPECT_EQ(0, take_all(&q, NULL));
+		flush_ring(q);
+		EXPECT_EQ(0, take_all(q, NULL));
 	}
-	recv_all(l.fd);
-	EXPECT_TRUE(ring_or_pending(&q));
-	EXPECT_EQ(1, flush_ring(&q));
-	EXPECT_TAKE(&q, 1, EV_OUT, 0);
-	close(first);
-	close(second);
-	close(l.fd);
-	ukevent_queue_exit(&q);
+	recv_all(self->l.fd);
+	EXPECT_TRUE(ring_or_pending(q));
+	EXPECT_EQ(1, flush_ring(q));
+	EXPECT_TAKE(q, 1, EV_OUT, 0);
 }
 
 /* ---- datagrams that are not connected ---- */

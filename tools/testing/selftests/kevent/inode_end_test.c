@@ -537,7 +537,6 @@ TEST_F(limited, watches)
 		ASSERT_EQ(0, add_inode(q, "d", MODIFY, 0, 0, &id[0]));
 		ASSERT_EQ(0, add_inode(q, "d/f", MODIFY, KEVENT_WANT_LAST, 1, &id[1]));
 		ASSERT_EQ(0, add_inode(q, "d/g", MODIFY, 0, 2, &id[2]));
-		/* one that is there already takes no more */
 		EXPECT_EQ(-ENOSPC, add_inode(q, ".", MODIFY, 0, 3, &id[3]));
 		fd = inotify_init();
 		ASSERT_LE(0, fd);

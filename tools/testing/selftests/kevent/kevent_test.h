@@ -140,14 +140,20 @@ static inline bool has_address(const char *p)
 	return false;
 }
 
-/* Binds the caller, and the threads it starts, to the processor it runs on. */
-static inline int stay_here(void)
+/* Binds the caller, and the threads it starts, to a processor. */
+static inline int run_on(int cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
+	CPU_SET(cpu, &set);
 	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+/* The same, to the one it runs on. */
+static inline int stay_here(void)
+{
+	return run_on(sched_getcpu());
 }
 
 /* Waits for a child: its exit status, -EFAULT if it was killed. */

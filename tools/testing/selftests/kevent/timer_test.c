@@ -178,7 +178,7 @@ static bool check_grid(struct __test_metadata *_metadata, int line,
  */
 static int pin_to_cpu(int nr)
 {
-	cpu_set_t all, one;
+	cpu_set_t all;
 	int cpu;
 
 	if (sched_getaffinity(0, sizeof(all), &all))
@@ -186,11 +186,7 @@ static int pin_to_cpu(int nr)
 	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		if (CPU_ISSET(cpu, &all) && !nr--)
 			break;
-	if (cpu == CPU_SETSIZE)
-		return -ENODEV;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	return sched_setaffinity(0, sizeof(one), &one) ? -errno : 0;
+	return cpu == CPU_SETSIZE ? -ENODEV : run_on(cpu);
 }
 
 /* ---- all clocks, times and spans ---- */
@@ -2051,15 +2047,6 @@ TEST_F(step, spans_run_on)
 }
 
 #define NR_FIRING	300
-
-static int run_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
-}
 
 struct beat {
 	int stop;
