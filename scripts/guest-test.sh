@@ -71,6 +71,8 @@ done
 status=0
 wait $qemu 2>/dev/null || status=$?
 trap - EXIT
+# Who reads the logs should not have to wait for a writer.
+rm -f "$logs"/monitor.{in,out}
 progress_done
 
 failures=0
