@@ -195,6 +195,7 @@ struct kevent_batch {
  * @clocks: one for each clock, NULL before the first timer; @mutex
  * @area: the memory of both mappings
  * @area_pages: its size
+ * @charged_pages: pages charged to @ucounts; @mutex, once there is a file
  * @refs: the file, each interest, the close hook while it runs
  */
 struct kevent_user {
@@ -230,6 +231,7 @@ struct kevent_user {
 	struct kevent_clock	*clocks;
 	void			*area;
 	unsigned int		area_pages;
+	unsigned int		charged_pages;
 	refcount_t		refs;
 };
 
@@ -504,6 +506,8 @@ void kevent_uncharge_queue(struct ucounts *ucounts);
 bool kevent_charge(struct kevent_user *user);
 void kevent_uncharge(struct kevent_user *user);
 void kevent_uncharge_all(struct kevent_user *user);
+bool kevent_charge_pages(struct kevent_user *user, unsigned int nr);
+void kevent_uncharge_pages(struct kevent_user *user, unsigned int nr);
 
 /* fdinfo.c */
 void kevent_show_fdinfo(struct seq_file *m, struct file *file);

@@ -42,32 +42,34 @@ void kevent_uncharge_queue(struct ucounts *ucounts)
 }
 
 /* inc_ucount() for more than one, in a place that was found already. */
-static bool kevent_charge_many(struct ucounts *ucounts, long nr)
+static bool kevent_charge_many(struct ucounts *ucounts, enum ucount_type type,
+			       long nr)
 {
 	struct ucounts *iter, *undo;
 
 	for (iter = ucounts; iter; iter = iter->ns->ucounts) {
-		long max = READ_ONCE(iter->ns->ucount_max[UCOUNT_KEVENT_INTERESTS]);
+		long max = READ_ONCE(iter->ns->ucount_max[type]);
 
-		if (atomic_long_add_return(nr, &iter->ucount[UCOUNT_KEVENT_INTERESTS]) > max)
+		if (atomic_long_add_return(nr, &iter->ucount[type]) > max)
 			goto too_many;
 	}
 	return true;
 
 too_many:
 	for (undo = ucounts; ; undo = undo->ns->ucounts) {
-		atomic_long_sub(nr, &undo->ucount[UCOUNT_KEVENT_INTERESTS]);
+		atomic_long_sub(nr, &undo->ucount[type]);
 		if (undo == iter)
 			return false;
 	}
 }
 
-static void kevent_uncharge_many(struct ucounts *ucounts, long nr)
+static void kevent_uncharge_many(struct ucounts *ucounts, enum ucount_type type,
+				 long nr)
 {
 	struct ucounts *iter;
 
 	for (iter = ucounts; iter; iter = iter->ns->ucounts)
-		atomic_long_sub(nr, &iter->ucount[UCOUNT_KEVENT_INTERESTS]);
+		atomic_long_sub(nr, &iter->ucount[type]);
 }
 
 /**
@@ -79,9 +81,11 @@ static void kevent_uncharge_many(struct ucounts *ucounts, long nr)
 bool kevent_charge(struct kevent_user *user)
 {
 	if (unlikely(!user->credit)) {
-		if (kevent_charge_many(user->ucounts, KEVENT_CHARGE_BATCH))
+		if (kevent_charge_many(user->ucounts, UCOUNT_KEVENT_INTERESTS,
+				       KEVENT_CHARGE_BATCH))
 			user->credit = KEVENT_CHARGE_BATCH;
-		else if (kevent_charge_many(user->ucounts, 1))
+		else if (kevent_charge_many(user->ucounts,
+					    UCOUNT_KEVENT_INTERESTS, 1))
 			user->credit = 1;
 		else
 			return false;
@@ -98,18 +102,46 @@ void kevent_uncharge(struct kevent_user *user)
 {
 	if (++user->credit < 2 * KEVENT_CHARGE_BATCH)
 		return;
-	kevent_uncharge_many(user->ucounts, KEVENT_CHARGE_BATCH);
+	kevent_uncharge_many(user->ucounts, UCOUNT_KEVENT_INTERESTS,
+			     KEVENT_CHARGE_BATCH);
 	user->credit -= KEVENT_CHARGE_BATCH;
 }
 
 /**
- * kevent_uncharge_all - give back what a queue has charged and not in use
- * @user: the queue, about to be freed
+ * kevent_charge_pages - charge memory of a queue to its maker
+ * @user: the queue, being made or its mutex held
+ * @nr: number of pages
+ *
+ * Return: false if the limit is reached.
+ */
+bool kevent_charge_pages(struct kevent_user *user, unsigned int nr)
+{
+	if (!kevent_charge_many(user->ucounts, UCOUNT_KEVENT_PAGES, nr))
+		return false;
+	user->charged_pages += nr;
+	return true;
+}
+
+/**
+ * kevent_uncharge_pages - undo kevent_charge_pages()
+ * @user: the queue
+ * @nr: number of pages
+ */
+void kevent_uncharge_pages(struct kevent_user *user, unsigned int nr)
+{
+	user->charged_pages -= nr;
+	kevent_uncharge_many(user->ucounts, UCOUNT_KEVENT_PAGES, nr);
+}
+
+/**
+ * kevent_uncharge_all - give back what a queue has charged
+ * @user: the queue, about to be freed, without interests
  */
 void kevent_uncharge_all(struct kevent_user *user)
 {
-	kevent_uncharge_many(user->ucounts, user->credit);
+	kevent_uncharge_many(user->ucounts, UCOUNT_KEVENT_INTERESTS, user->credit);
 	user->credit = 0;
+	kevent_uncharge_pages(user, user->charged_pages);
 }
 
 #ifdef CONFIG_SYSCTL
@@ -136,6 +168,7 @@ static int __init kevent_limits_init(void)
 	interests = (((si.totalram - si.totalhigh) / 100) << PAGE_SHIFT) /
 		    sizeof(struct kevent_file);
 	init_user_ns.ucount_max[UCOUNT_KEVENT_QUEUES] = KEVENT_DEFAULT_QUEUES;
+	init_user_ns.ucount_max[UCOUNT_KEVENT_PAGES] = si.totalram / 16;
 	init_user_ns.ucount_max[UCOUNT_KEVENT_INTERESTS] =
 		clamp(interests, (unsigned long)KEVENT_MIN_DEFAULT_INTERESTS,
 		      (unsigned long)KEVENT_MAX_DEFAULT_INTERESTS);

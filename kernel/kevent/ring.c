@@ -28,9 +28,9 @@ unsigned long kevent_ring_size(const struct kevent_user *user)
  * @user: the queue
  * @entries: records it shall hold, a power of two
  *
- * Charged to the memory cgroup of the caller.
+ * Charged to the memory cgroup of the caller, and to the maker's limit.
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOSPC or -ENOMEM.
  */
 int kevent_ring_alloc(struct kevent_user *user, u32 entries)
 {
@@ -42,6 +42,8 @@ int kevent_ring_alloc(struct kevent_user *user, u32 entries)
 	BUILD_BUG_ON(KEVENT_MMAP_CONSUMER <
 		     64 + KEVENT_MAX_ENTRIES * sizeof(struct ukevent));
 
+	if (!kevent_charge_pages(user, 1 + (size >> PAGE_SHIFT)))
+		return -ENOSPC;
 	/* vmalloc_user(), but accounted */
 	user->area = __vmalloc_node_range(PAGE_SIZE + size, SHMLBA,
 					  VMALLOC_START, VMALLOC_END,

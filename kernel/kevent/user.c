@@ -61,6 +61,7 @@ struct kevent_user *kevent_user_alloc(u32 entries, bool noring)
 	return user;
 
 uncharge:
+	kevent_uncharge_all(user);
 	kevent_uncharge_queue(user->ucounts);
 free:
 	kfree(user);
@@ -78,9 +79,9 @@ void kevent_user_put(struct kevent_user *user)
 	kevent_timer_put_clocks(user);
 	irq_work_sync(&user->poll_work);
 	kevent_inode_put_group(user);
+	kevent_ring_free(user);
 	kevent_uncharge_all(user);
 	kevent_uncharge_queue(user->ucounts);
-	kevent_ring_free(user);
 	mutex_destroy(&user->mutex);
 	mutex_destroy(&user->copy_mutex);
 	kfree(user);

@@ -7,6 +7,7 @@
 
 #define MAX_QUEUES	"/proc/sys/user/max_kevent_queues"
 #define MAX_INTERESTS	"/proc/sys/user/max_kevent_interests"
+#define MAX_PAGES	"/proc/sys/user/max_kevent_pages"
 #define DISABLED	"/proc/sys/kernel/kevent_disabled"
 
 /* Values to put back; tests run one after another, as root. */
@@ -14,6 +15,7 @@ FIXTURE(limits)
 {
 	char queues[32];
 	char interests[32];
+	char pages[32];
 	char disabled[32];
 };
 
@@ -21,6 +23,7 @@ FIXTURE_SETUP(limits)
 {
 	ASSERT_LT(0, read_text(MAX_QUEUES, self->queues, 32));
 	ASSERT_LT(0, read_text(MAX_INTERESTS, self->interests, 32));
+	ASSERT_LT(0, read_text(MAX_PAGES, self->pages, 32));
 	ASSERT_LT(0, read_text(DISABLED, self->disabled, 32));
 	ASSERT_EQ(0, raise_nofile(4000));
 }
@@ -30,6 +33,15 @@ FIXTURE_TEARDOWN(limits)
 	EXPECT_EQ(0, write_text(DISABLED, self->disabled));
 	EXPECT_EQ(0, write_text(MAX_QUEUES, self->queues));
 	EXPECT_EQ(0, write_text(MAX_INTERESTS, self->interests));
+	EXPECT_EQ(0, write_text(MAX_PAGES, self->pages));
+}
+
+static int write_number(const char *path, long number)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", number);
+	return write_text(path, text);
 }
 
 TEST_F(limits, queues)
@@ -125,6 +137,71 @@ TEST_F(limits, interests)
 	n = add_many(q.fd, fd, 1000, copies, &error);
 	EXPECT_EQ(1000, n);
 	ukevent_queue_exit(&q);
+}
+
+/* Pages of a queue of so many entries: the ring and the consumer page. */
+static long queue_pages(unsigned int entries)
+{
+	return 1 + (64 + 32L * entries + page_size() - 1) / page_size();
+}
+
+/* Memory of queues, mapped or not, has a limit of its own. */
+TEST_F(limits, pages)
+{
+	struct ukevent_queue q[4];
+	long each = queue_pages(1 << 10);
+
+	ASSERT_EQ(0, write_number(MAX_PAGES, 3 * each));
+	EXPECT_EQ(0, queue_init(&q[0], 1 << 10));
+	EXPECT_EQ(0, queue_init_noring(&q[1], 1 << 10));
+	EXPECT_EQ(0, queue_init(&q[2], 1 << 10));
+	EXPECT_EQ(-ENOSPC, queue_init(&q[3], 1));
+	EXPECT_EQ(-ENOSPC, queue_init_noring(&q[3], 1));
+	/* one that failed left nothing behind */
+	ukevent_queue_exit(&q[1]);
+	EXPECT_EQ(-ENOSPC, queue_init(&q[3], 1 << 11));
+	EXPECT_EQ(-ENOSPC, queue_init(&q[3], 1 << 11));
+	EXPECT_EQ(0, queue_init(&q[1], 1 << 10));
+	/* a mapping keeps them after the descriptor */
+	close(q[0].fd);
+	q[0].fd = -1;
+	EXPECT_EQ(-ENOSPC, queue_init(&q[3], 1));
+	ukevent_queue_exit(&q[0]);
+	EXPECT_EQ(0, queue_init(&q[0], 1 << 10));
+	ukevent_queue_exit(&q[0]);
+	ukevent_queue_exit(&q[1]);
+	ukevent_queue_exit(&q[2]);
+	ASSERT_EQ(0, write_text(MAX_PAGES, "0"));
+	EXPECT_EQ(-ENOSPC, queue_init(&q[0], 1));
+}
+
+/* Nobody without privilege takes the machine's memory by rings. */
+TEST_F(limits, pages_by_default)
+{
+	int status, n, i;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		static struct ukevent_queue q[64];
+		struct rlimit none = { 65536, 65536 };
+
+		if (setrlimit(RLIMIT_MEMLOCK, &none) ||
+		    setresuid(65534, 65534, 65534))
+			_exit(100);
+		for (n = 0; n < 64; n++)
+			if (queue_init_noring(&q[n], 1 << 20))
+				break;
+		for (i = 0; i < n; i++)
+			ukevent_queue_exit(&q[i]);
+		_exit(n);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	/* a sixteenth of the memory, in rings of 32 MiB */
+	EXPECT_EQ(atol(self->pages) / queue_pages(1 << 20), WEXITSTATUS(status));
+	EXPECT_GE((sysconf(_SC_PHYS_PAGES) + 15) / 16, atol(self->pages));
+	EXPECT_LE(sysconf(_SC_PHYS_PAGES) / 20, atol(self->pages));
 }
 
 /* A failed entry does not fail the others of its batch, nor the queue. */
