@@ -11,7 +11,7 @@
 
 #include "kevent.h"
 
-/* Interests are charged and given back in groups of that many. */
+/* Interests are charged and given back in groups of at most that many. */
 #define KEVENT_CHARGE_BATCH	64U
 
 #define KEVENT_DEFAULT_QUEUES		4096
@@ -72,6 +72,15 @@ static void kevent_uncharge_many(struct ucounts *ucounts, enum ucount_type type,
 		atomic_long_sub(nr, &iter->ucount[type]);
 }
 
+/*
+ * What a queue may have charged and not use: little beside what it uses, and
+ * nothing if it is small.
+ */
+static inline u32 kevent_max_credit(const struct kevent_user *user)
+{
+	return min(user->nr_kevents / 8, KEVENT_CHARGE_BATCH);
+}
+
 /**
  * kevent_charge - charge one interest to the maker of the queue
  * @user: the queue, locked
@@ -80,18 +89,17 @@ static void kevent_uncharge_many(struct ucounts *ucounts, enum ucount_type type,
  */
 bool kevent_charge(struct kevent_user *user)
 {
-	if (unlikely(!user->credit)) {
-		if (kevent_charge_many(user->ucounts, UCOUNT_KEVENT_INTERESTS,
-				       KEVENT_CHARGE_BATCH))
-			user->credit = KEVENT_CHARGE_BATCH;
-		else if (kevent_charge_many(user->ucounts,
-					    UCOUNT_KEVENT_INTERESTS, 1))
-			user->credit = 1;
-		else
-			return false;
+	u32 more = kevent_max_credit(user);
+
+	if (likely(user->credit)) {
+		user->credit--;
+		return true;
 	}
-	user->credit--;
-	return true;
+	if (kevent_charge_many(user->ucounts, UCOUNT_KEVENT_INTERESTS, 1 + more)) {
+		user->credit = more;
+		return true;
+	}
+	return more && kevent_charge_many(user->ucounts, UCOUNT_KEVENT_INTERESTS, 1);
 }
 
 /**
@@ -100,11 +108,13 @@ bool kevent_charge(struct kevent_user *user)
  */
 void kevent_uncharge(struct kevent_user *user)
 {
-	if (++user->credit < 2 * KEVENT_CHARGE_BATCH)
+	u32 keep = kevent_max_credit(user);
+
+	if (++user->credit <= 2 * keep)
 		return;
 	kevent_uncharge_many(user->ucounts, UCOUNT_KEVENT_INTERESTS,
-			     KEVENT_CHARGE_BATCH);
-	user->credit -= KEVENT_CHARGE_BATCH;
+			     user->credit - keep);
+	user->credit = keep;
 }
 
 /**

@@ -139,6 +139,60 @@ TEST_F(limits, interests)
 	ukevent_queue_exit(&q);
 }
 
+/* A queue with one interest counts about one, not a group of them. */
+TEST_F(limits, one_counts_one)
+{
+	enum { NR = 200 };
+	static struct ukevent_queue q[NR + 1];
+	int i, fd = make_eventfd(0);
+
+	ASSERT_EQ(0, write_number(MAX_INTERESTS, NR));
+	for (i = 0; i < NR; i++) {
+		ASSERT_EQ(0, queue_init(&q[i], 1));
+		ASSERT_EQ(0, add_fd(q[i].fd, fd, EV_IN, KEVENT_EDGE, i, NULL))
+			TH_LOG("queue %d of %d", i, NR);
+	}
+	ASSERT_EQ(0, queue_init(&q[NR], 1));
+	EXPECT_EQ(-ENOSPC, add_fd(q[NR].fd, fd, EV_IN, 0, 0, NULL));
+	/* nothing is kept back by a queue that has none left */
+	EXPECT_EQ(0, remove_fd(q[0].fd, fd));
+	EXPECT_EQ(0, add_fd(q[NR].fd, fd, EV_IN, 0, 0, NULL));
+	for (i = 0; i <= NR; i++)
+		ukevent_queue_exit(&q[i]);
+}
+
+/* Whatever a queue grows to, what it has charged is near what it has. */
+TEST_F(limits, charged_what_is_used)
+{
+	enum { NR = 1000 };
+	static int copies[NR], more[NR];
+	int left, error, n, m, i, fd = make_eventfd(0);
+	struct ukevent_queue q, other;
+
+	ASSERT_EQ(0, write_number(MAX_INTERESTS, NR));
+	ASSERT_EQ(0, queue_init(&q, 1));
+	ASSERT_EQ(0, queue_init(&other, 1));
+	for (n = 1; n < NR; n += n / 2 + 1) {
+		ASSERT_EQ(n, add_many(q.fd, fd, n, copies, &error));
+		m = add_many(other.fd, fd, NR, more, &error);
+		EXPECT_EQ(-ENOSPC, error);
+		left = NR - n - m;
+		EXPECT_LE(0, left);
+		EXPECT_GE(n / 4, left)
+			TH_LOG("%d of one queue, %d of another", n, m);
+		for (i = 0; i < m; i++) {
+			EXPECT_EQ(0, remove_fd(other.fd, more[i]));
+			close(more[i]);
+		}
+		for (i = 0; i < n; i++) {
+			EXPECT_EQ(0, remove_fd(q.fd, copies[i]));
+			close(copies[i]);
+		}
+	}
+	ukevent_queue_exit(&q);
+	ukevent_queue_exit(&other);
+}
+
 /* Pages of a queue of so many entries: the ring and the consumer page. */
 static long queue_pages(unsigned int entries)
 {
