@@ -10,6 +10,7 @@
 #include <linux/path.h>
 
 #include "kevent.h"
+#include "table.h"
 #include "trace.h"
 
 static const u32 kevent_op_flags[] = {
@@ -55,62 +56,27 @@ static int kevent_check_change(const struct kevent_change *change,
 	return kevent_is_plain(change) ? 0 : -EINVAL;
 }
 
-/* Ids only grow, and the largest is leftmost: no search. */
-static void kevent_tree_insert(struct kevent *k)
-{
-	struct rb_root_cached *tree = &k->user->tree;
-	struct rb_node *first = rb_first_cached(tree);
-
-	rb_link_node(&k->node, first,
-		     first ? &first->rb_left : &tree->rb_root.rb_node);
-	rb_insert_color_cached(&k->node, tree, true);
-}
-
-/* Make a new interest known to its queue, which is locked, and charge it. */
+/* Make a new interest known to its queue, and charge it. */
 static int kevent_insert(struct kevent *k)
 {
 	struct kevent_user *user = k->user;
+	int ret = 0;
 
-	if (!kevent_charge(user))
-		return -ENOSPC;
-	if (kevent_ops(k)->identity == KEVENT_IDENT_NUMBER &&
-	    !kevent_insert_number(k)) {
-		kevent_uncharge(user);
-		return -EEXIST;
+	if (unlikely(kevent_table_full(&user->table))) {
+		ret = kevent_table_grow(user);
+		if (ret)
+			return ret;
 	}
-	refcount_inc(&user->refs);
-	user->nr_kevents++;
-	k->id = ++user->last_id;
-	kevent_tree_insert(k);
-	return 0;
-}
-
-/* The same, and to its file. */
-static int kevent_insert_file(struct kevent *k, struct file *file)
-{
-	struct kevent_user *user = k->user;
-	struct kevent *twin;
-	int ret = -EEXIST;
-
-	spin_lock(&file->f_lock);
-	twin = kevent_find_file(user, file, k->fd, k->type);
 	kevent_lock_irq(user);
-	if (!twin || twin->flags & KEVENT_F_DEAD)
-		ret = kevent_insert(k);
-	if (!ret)
-		hlist_add_head(&kevent_to_file(k)->node, &file->f_kevent);
-	kevent_unlock_irq(user);
-	spin_unlock(&file->f_lock);
-	return ret;
-}
-
-static int kevent_insert_other(struct kevent *k)
-{
-	struct kevent_user *user = k->user;
-	int ret;
-
-	kevent_lock_irq(user);
-	ret = kevent_insert(k);
+	if (!kevent_charge(user)) {
+		ret = -ENOSPC;
+	} else if (!kevent_table_insert(k)) {
+		kevent_uncharge(user);
+		ret = -EEXIST;
+	} else {
+		refcount_inc(&user->refs);
+		user->nr_kevents++;
+	}
 	kevent_unlock_irq(user);
 	return ret;
 }
@@ -157,40 +123,70 @@ static inline void kevent_remove(struct kevent *k, bool pinned, u16 forget)
 	kevent_detach(k);
 }
 
+/*
+ * Allocate the interest of an ADD.  Only what is read before it is written is
+ * cleared: clearing all of it is a tenth of an ADD.
+ */
+static struct kevent *kevent_new(struct kevent_user *user,
+				 const struct kevent_entry *entry,
+				 struct file *file)
+{
+	const struct kevent_source_ops *ops = entry->ops;
+	const struct kevent_change *change = entry->change;
+	size_t head = file ? sizeof(struct kevent_file) :
+		      ops->identity == KEVENT_IDENT_NUMBER ?
+		      sizeof(struct kevent_number) : sizeof(struct kevent);
+	struct kevent *k = kevent_alloc(change->type);
+
+	if (!k)
+		return NULL;
+	*k = (struct kevent){
+		.user	= user,
+		.events	= change->events | ops->always_events,
+		.flags	= KEVENT_F_NEW | kevent_mode_flags(ops, change->flags) |
+			  (change->flags & (KEVENT_WANT_LAST | KEVENT_EXCLUSIVE)) |
+			  (change->flags & KEVENT_START_DISABLED ?
+			   KEVENT_F_DISABLED : 0) |
+			  (ops->fill ? KEVENT_F_DATA : 0),
+		.type	= change->type,
+		.cookie	= change->cookie,
+		.refs	= 2,	/* the attachment, and who adds it */
+	};
+	if (file) {
+		struct kevent_file *kf = kevent_to_file(k);
+
+		k->fd = change->ident;
+		kf->file = file;
+		kf->hook.wait.func = NULL;
+		kf->hook.wait.private = NULL;
+	} else if (ops->identity == KEVENT_IDENT_NUMBER) {
+		kevent_to_number(k)->number = change->ident;
+	}
+	if (ops->size > head)
+		memset((void *)k + head, 0, ops->size - head);
+	return k;
+}
+
 /* ADD; @file is pinned, NULL without a descriptor. */
 static int kevent_add(struct kevent_user *user,
 		      const struct kevent_entry *entry, struct file *file)
 {
 	const struct kevent_source_ops *ops = entry->ops;
 	struct kevent_change *change = entry->change;
-	struct kevent *k = kevent_alloc(change->type);
+	struct kevent *k = kevent_new(user, entry, file);
 	s64 bits;
 	int ret;
 
 	if (!k)
 		return -ENOMEM;
-	k->user = user;
-	k->events = change->events | ops->always_events;
-	k->cookie = change->cookie;
-	k->flags = KEVENT_F_NEW | kevent_mode_flags(ops, change->flags) |
-		   (change->flags & (KEVENT_WANT_LAST | KEVENT_EXCLUSIVE));
-	if (change->flags & KEVENT_START_DISABLED)
-		k->flags |= KEVENT_F_DISABLED;
-	if (ops->fill)
-		k->flags |= KEVENT_F_DATA;
-	k->refs = 2;	/* the attachment, and this function */
-	if (file) {
-		kevent_to_file(k)->file = file;
-		k->fd = change->ident;
-	} else if (ops->identity == KEVENT_IDENT_NUMBER) {
-		kevent_to_number(k)->number = change->ident;
-	}
-
-	ret = file ? kevent_insert_file(k, file) : kevent_insert_other(k);
+	ret = kevent_insert(k);
 	if (ret) {
 		kevent_free_memory(k, NULL);
 		return ret;
 	}
+	/* Nobody else looks for it there while the mutex is held. */
+	if (file)
+		kevent_remember_file(k);
 	bits = ops->attach(k, change, &entry->path);
 	kevent_lock_irq(user);
 	if (bits >= 0) {
@@ -417,11 +413,9 @@ static int kevent_change_by_fd(struct kevent_user *user,
 		ret = entry->ops->check_file(change, fd_file(f));
 		return ret ?: kevent_add(user, entry, fd_file(f));
 	}
-	spin_lock(&fd_file(f)->f_lock);
-	k = kevent_find_file(user, fd_file(f), change->ident, change->type);
 	kevent_lock_irq(user);
-	spin_unlock(&fd_file(f)->f_lock);
-	if (k && !(k->flags & KEVENT_F_DEAD))
+	k = kevent_find_file(user, change->type, fd_file(f), change->ident);
+	if (k)
 		return kevent_change_found(k, true, fd_file(f), change);
 	kevent_unlock_irq(user);
 	return -ENOENT;

@@ -30,11 +30,11 @@
  *                      not take it
  *     locks of ->poll  (epoll sets, FUSE, drivers), among them wait queue heads
  *     file->f_lock     the file's list of interests
- *       head->lock     of a source's wait queue, held by whoever wakes it
- *         user->lock   everything else; irq-safe, a leaf but for the scheduler's
+ *     head->lock       of a source's wait queue, held by whoever wakes it
+ *       user->lock     everything else; irq-safe, a leaf but for the scheduler's
  *                      locks when a sleeper is woken, and those of hrtimers
  *
- * file->f_lock and head->lock are not taken inside each other.  The pollers of
+ * file->f_lock is a leaf; no other of these is taken inside it.  The pollers of
  * a queue's own descriptor are woken from irq_work, with none of these held.
  *
  * States
@@ -91,8 +91,8 @@
  * kevent_user.  refs reaches 0 under user->lock only, in any context.
  *
  * With DISPATCH and WANT_LAST the last record waits for the acknowledgment of
- * the previous one: the dead interest stays in the tree, HELD, where ENABLE by
- * id finds it.
+ * the previous one: the dead interest keeps its id, HELD, by which ENABLE finds
+ * it.
  *
  * An exclusive interest that ends or is disabled while records of it are unread
  * wakes the source again, so that another queue hears of it: after it can no
@@ -159,90 +159,6 @@ void kevent_put(struct kevent *k)
 		kevent_free(k);
 }
 
-static inline void kevent_tree_erase(struct kevent *k)
-{
-	rb_erase_cached(&k->node, &k->user->tree);
-}
-
-/* The number of an interest that has ended can be used again. */
-static inline void kevent_forget_number(struct kevent *k)
-{
-	if (kevent_ops(k)->identity == KEVENT_IDENT_NUMBER)
-		rb_erase(&kevent_to_number(k)->node, &k->user->numbers);
-}
-
-static int kevent_cmp_numbers(struct rb_node *node, const struct rb_node *other)
-{
-	const struct kevent_number *a = rb_entry(node, struct kevent_number, node);
-	const struct kevent_number *b = rb_entry(other, struct kevent_number, node);
-
-	if (a->number != b->number)
-		return a->number < b->number ? -1 : 1;
-	return a->k.type - b->k.type;
-}
-
-/**
- * kevent_insert_number - make the number of an interest known
- * @k: the interest; user->lock is held
- *
- * Return: false if a live interest of that type has it.
- */
-bool kevent_insert_number(struct kevent *k)
-{
-	lockdep_assert_held(&k->user->lock);
-	return !rb_find_add(&kevent_to_number(k)->node, &k->user->numbers,
-			    kevent_cmp_numbers);
-}
-
-/**
- * kevent_find_number - look an interest up by its number
- * @user: the queue, locked
- * @type: type of the interest
- * @number: the number
- *
- * Return: the interest, which has not ended, or NULL.
- */
-struct kevent *kevent_find_number(struct kevent_user *user, u8 type, u64 number)
-{
-	struct rb_node *node = user->numbers.rb_node;
-	struct kevent_number *n;
-
-	lockdep_assert_held(&user->lock);
-	while (node) {
-		n = rb_entry(node, struct kevent_number, node);
-		if (number == n->number && type == n->k.type)
-			return &n->k;
-		if (number < n->number ||
-		    (number == n->number && type < n->k.type))
-			node = node->rb_left;
-		else
-			node = node->rb_right;
-	}
-	return NULL;
-}
-
-/**
- * kevent_find_id - look an interest up by its id
- * @user: the queue, locked
- * @id: the id
- *
- * Return: the interest, which may be dead and HELD, or NULL.
- */
-struct kevent *kevent_find_id(struct kevent_user *user, u64 id)
-{
-	struct rb_node *node = user->tree.rb_root.rb_node;
-
-	lockdep_assert_held(&user->lock);
-	while (node) {
-		struct kevent *k = rb_entry(node, struct kevent, node);
-
-		if (id == k->id)
-			return k;
-		node = id > k->id ? node->rb_left : node->rb_right;
-	}
-	return NULL;
-}
-
 /* How many records of its own an interest may have unconsumed. */
 static inline unsigned int kevent_max_unread(const struct kevent *k)
 {
@@ -303,8 +219,8 @@ static void kevent_published(struct kevent *k)
 	} else if (k->flags & KEVENT_ONESHOT) {
 		k->flags |= KEVENT_F_DEAD;
 		k->flags &= ~KEVENT_F_QUERY;
-		kevent_tree_erase(k);
-		kevent_forget_number(k);
+		kevent_table_end(k);
+		kevent_table_erase(k);
 		kevent_list_move(k, KEVENT_REAP);
 	} else if (k->flags & KEVENT_DISPATCH) {
 		k->flags &= ~KEVENT_F_QUERY;
@@ -605,14 +521,14 @@ void kevent_end(struct kevent *k, u32 events)
 	k->pending = 0;
 	if (k->list != KEVENT_NO_LIST)
 		kevent_list_move(k, KEVENT_NO_LIST);
-	kevent_forget_number(k);
+	kevent_table_end(k);
 	if (k->flags & KEVENT_F_HELD) {
-		/* Stays in the tree, for kevent_release_held(). */
+		/* Keeps its id, for kevent_release_held(). */
 		k->pending = events;
 		k->refs++;
 		return;
 	}
-	kevent_tree_erase(k);
+	kevent_table_erase(k);
 	if (k->flags & KEVENT_WANT_LAST)
 		kevent_queue_last(k, events);
 }
@@ -647,7 +563,7 @@ bool kevent_source_gone(struct kevent *k)
 void kevent_release_held(struct kevent *k)
 {
 	k->flags &= ~KEVENT_F_HELD;
-	kevent_tree_erase(k);
+	kevent_table_erase(k);
 	kevent_queue_last(k, 0);	/* its events are pending */
 	kevent_put(k);
 }

@@ -17,24 +17,6 @@
 #include "kevent.h"
 #include "ring.h"
 
-/* The interest with the smallest id above @id; user->lock is held. */
-static struct kevent *kevent_next_by_id(struct kevent_user *user, u64 id)
-{
-	struct rb_node *node = user->tree.rb_root.rb_node;
-	struct kevent *k, *found = NULL;
-
-	while (node) {
-		k = rb_entry(node, struct kevent, node);
-		if (k->id > id) {
-			found = k;
-			node = node->rb_right;
-		} else {
-			node = node->rb_left;
-		}
-	}
-	return found;
-}
-
 static void kevent_show(struct seq_file *m, const struct kevent *k)
 {
 	const struct kevent_source_ops *ops = kevent_ops(k);
@@ -63,7 +45,7 @@ void kevent_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct kevent_user *user = file->private_data;
 	struct kevent *k;
-	u64 id = 0;
+	u32 n = 0;
 
 	/* The buffer is there already: printing under the lock does not sleep. */
 	spin_lock_irq(&user->lock);
@@ -75,9 +57,10 @@ void kevent_show_fdinfo(struct seq_file *m, struct file *file)
 		   user->nr_listed[KEVENT_BACKLOG],
 		   user->nr_listed[KEVENT_DEFERRED],
 		   user->nr_listed[KEVENT_RECHECK]);
-	while (!seq_has_overflowed(m) && (k = kevent_next_by_id(user, id))) {
-		kevent_show(m, k);
-		id = k->id;
+	while (!seq_has_overflowed(m) && n < user->table.nr) {
+		k = kevent_next(user, &n);
+		if (k)
+			kevent_show(m, k);
 		spin_unlock_irq(&user->lock);
 		cond_resched();
 		spin_lock_irq(&user->lock);

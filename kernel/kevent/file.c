@@ -2,8 +2,10 @@
 /*
  * kevent - interests that are named by a descriptor, and the file's last close
  *
- * The key is (file, descriptor number at ADD), as with epoll.  Interests are on
- * a list of the file, under file->f_lock, until they are detached.
+ * The key is (file, descriptor number at ADD), as with epoll, and found in the
+ * queue's table.  Interests of all queues are on a list of the file, under
+ * file->f_lock, from before they are attached until they are detached: only its
+ * last close walks it.
  */
 
 #include <linux/file.h>
@@ -12,32 +14,6 @@
 #include <linux/sched.h>
 
 #include "kevent.h"
-
-/**
- * kevent_find_file - look an interest up by what it watches
- * @user: the queue, its mutex held: there is no second one that lives
- * @file: the file; its f_lock is held, which keeps what is found allocated
- * @fd: the descriptor's number
- * @type: type of the interest
- *
- * The list is that of all queues' interests in the file: not to be walked with
- * interrupts closed.
- *
- * Return: the interest or NULL.  It may end until user->lock is taken.
- */
-struct kevent *kevent_find_file(struct kevent_user *user, struct file *file,
-				int fd, u8 type)
-{
-	struct kevent_file *kf;
-
-	lockdep_assert_held(&file->f_lock);
-	hlist_for_each_entry(kf, &file->f_kevent, node)
-		if (kf->k.user == user && kf->k.fd == fd && kf->k.type == type &&
-		    /* once dead, dead for ever: those to be reaped */
-		    !(data_race(kf->k.flags) & KEVENT_F_DEAD))
-			return &kf->k;
-	return NULL;
-}
 
 /**
  * kevent_pin_file - keep the watched file open
@@ -69,6 +45,19 @@ bool kevent_pin(struct kevent *k, struct file **file)
 		return true;
 	*file = kevent_pin_file(k);
 	return *file;
+}
+
+/**
+ * kevent_remember_file - put an interest on its file's list
+ * @k: the interest, not attached yet, whose file is pinned
+ */
+void kevent_remember_file(struct kevent *k)
+{
+	struct kevent_file *kf = kevent_to_file(k);
+
+	spin_lock(&kf->file->f_lock);
+	hlist_add_head(&kf->node, &kf->file->f_kevent);
+	spin_unlock(&kf->file->f_lock);
 }
 
 /**

@@ -15,7 +15,6 @@
 #include <linux/mutex.h>
 #include <linux/path.h>
 #include <linux/poll.h>
-#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -25,6 +24,7 @@
 struct fsnotify_group;
 struct kevent_clock;
 struct kevent_ring;
+struct kevent_slot;
 struct ucounts;
 
 /* A memory cgroup at its limit gives -ENOMEM, not an OOM kill. */
@@ -83,8 +83,8 @@ enum kevent_list {
  * @seen: events of the newest record and of the one before
  * @cookie: copied to each record
  * @link: on one of @user->lists
- * @node: in @user->tree
- * @id: key of @node, never used again in this queue
+ * @chain: next of those whose identity has the same hash, while it is live
+ * @id: never used again in this queue, see table.c
  * @refs: the attachment to the source, queries that run, a last record to come
  * @fd: types with a descriptor: its number at ADD (here, as it fills a hole)
  *
@@ -102,7 +102,7 @@ struct kevent {
 	u16			seen[2];
 	u64			cookie;
 	struct list_head	link;
-	struct rb_node		node;
+	struct kevent		*chain;
 	u64			id;
 	u32			refs;
 	int			fd;
@@ -135,12 +135,10 @@ struct kevent_file {
 /**
  * struct kevent_number - an interest named by a number of the program's choice
  * @k: what all interests have
- * @node: in @k.user->numbers until the interest ends
- * @number: with the type the key of @node
+ * @number: the number
  */
 struct kevent_number {
 	struct kevent		k;
-	struct rb_node		node;
 	u64			number;
 };
 
@@ -159,6 +157,28 @@ struct kevent_batch {
 	u32		nr;
 	u8		type;
 	struct kevent	*k[KEVENT_CHANGE_CHUNK];
+};
+
+/**
+ * struct kevent_table - the interests of a queue, see table.c
+ * @pages: the slots
+ * @nr_pages: how many pages
+ * @capacity: slots in them
+ * @nr: slots that have been given out, so many buckets are in use
+ * @mask: one less than @nr rounded up to a power of two
+ * @free: first slot to be given out again, 0 for none
+ * @secret: odd factor of the hash
+ *
+ * Written under user->lock; all but @free with user->mutex held as well.
+ */
+struct kevent_table {
+	struct kevent_slot	**pages;
+	u32			nr_pages;
+	u32			capacity;
+	u32			nr;
+	u32			mask;
+	u32			free;
+	u64			secret;
 };
 
 /**
@@ -181,10 +201,8 @@ struct kevent_batch {
  * @notified: @produced when @poll_wait was last looked at
  * @lists: interests by enum kevent_list
  * @nr_listed: their numbers
- * @tree: interests by id, the largest leftmost
- * @numbers: live interests by type and number
+ * @table: interests by id, live ones by what they watch
  * @batch: where memory is collected while changes are applied, or NULL
- * @last_id: id given last
  * @credit: interests charged to @ucounts and not in use
  * @nr_kevents: interests allocated
  * @mutex: serialises changes to the set of interests; no user memory under it
@@ -217,10 +235,8 @@ struct kevent_user {
 	u64			notified;
 	struct list_head	lists[KEVENT_NR_LISTS];
 	u32			nr_listed[KEVENT_NR_LISTS];
-	struct rb_root_cached	tree;
-	struct rb_root		numbers;
+	struct kevent_table	table;
 	struct kevent_batch	*batch;
-	u64			last_id;
 	u32			credit;
 	u32			nr_kevents;
 	struct mutex		mutex;		/* changes */
@@ -391,13 +407,26 @@ void kevent_release_held(struct kevent *k);
 void kevent_put(struct kevent *k);
 void kevent_detach(struct kevent *k);
 void kevent_reap(struct kevent_user *user, bool closing);
+
+/* table.c */
+
+/* Is there no slot for one more interest?  The mutex is held: none is taken. */
+static inline bool kevent_table_full(const struct kevent_table *table)
+{
+	return !data_race(table->free) && table->nr == table->capacity;
+}
+
+void kevent_table_init(struct kevent_table *table);
+void kevent_table_free(struct kevent_table *table);
+int kevent_table_grow(struct kevent_user *user);
+bool kevent_table_insert(struct kevent *k);
+void kevent_table_end(struct kevent *k);
+void kevent_table_erase(struct kevent *k);
 struct kevent *kevent_find_id(struct kevent_user *user, u64 id);
-struct kevent *kevent_find_number(struct kevent_user *user, u8 type, u64 number);
-bool kevent_insert_number(struct kevent *k);
+struct kevent *kevent_next(struct kevent_user *user, u32 *n);
 
 /* file.c */
-struct kevent *kevent_find_file(struct kevent_user *user, struct file *file,
-				int fd, u8 type);
+void kevent_remember_file(struct kevent *k);
 struct file *kevent_pin_file(struct kevent *k);
 bool kevent_pin(struct kevent *k, struct file **file);
 void kevent_forget_file(struct kevent *k);
@@ -419,7 +448,7 @@ static inline bool kevent_is_plain(const struct kevent_change *change)
 		 change->param[2] | change->param[3]);
 }
 
-static inline struct kevent_file *kevent_to_file(struct kevent *k)
+static inline struct kevent_file *kevent_to_file(const struct kevent *k)
 {
 	return container_of(k, struct kevent_file, k);
 }

@@ -55,15 +55,11 @@ u64 kevent_source_types(void)
  * kevent_alloc - allocate an interest
  * @type: its type, which is built in
  *
- * Return: the interest, zeroed but for its type; NULL if there is no memory.
+ * Return: the memory, not cleared; NULL if there is none.
  */
 struct kevent *kevent_alloc(unsigned int type)
 {
-	struct kevent *k = kmem_cache_zalloc(kevent_caches[type], KEVENT_GFP);
-
-	if (k)
-		k->type = type;
-	return k;
+	return kmem_cache_alloc(kevent_caches[type], KEVENT_GFP);
 }
 
 /**

@@ -53,8 +53,7 @@ struct kevent_user *kevent_user_alloc(u32 entries, bool noring)
 	INIT_LIST_HEAD(&user->waiters);
 	for (i = 0; i < KEVENT_NR_LISTS; i++)
 		INIT_LIST_HEAD(&user->lists[i]);
-	user->tree = RB_ROOT_CACHED;
-	user->numbers = RB_ROOT;
+	kevent_table_init(&user->table);
 	user->noring = noring;
 	user->min_want = U32_MAX;
 	refcount_set(&user->refs, 1);
@@ -79,6 +78,7 @@ void kevent_user_put(struct kevent_user *user)
 	kevent_timer_put_clocks(user);
 	irq_work_sync(&user->poll_work);
 	kevent_inode_put_group(user);
+	kevent_table_free(&user->table);
 	kevent_ring_free(user);
 	kevent_uncharge_all(user);
 	kevent_uncharge_queue(user->ucounts);
@@ -95,16 +95,18 @@ static int kevent_file_release(struct inode *inode, struct file *file)
 {
 	struct kevent_user *user = file->private_data;
 	unsigned int batch = 0;
-	struct rb_node *node;
 	struct kevent *k;
-	u32 bits;
+	u32 bits, n = 0;
 
 	spin_lock_irq(&user->lock);
 	/* Nobody reads what is still to be published. */
-	while ((node = rb_first_cached(&user->tree))) {
-		k = rb_entry(node, struct kevent, node);
-		if (k->flags & KEVENT_F_DEAD) {
-			rb_erase_cached(&k->node, &user->tree);
+	while (n < user->table.nr) {
+		k = kevent_next(user, &n);
+		if (!k) {
+			/* a page of free slots */
+			batch = KEVENT_PUBLISH_BATCH - 1;
+		} else if (k->flags & KEVENT_F_DEAD) {
+			kevent_table_erase(k);
 			k->flags &= ~KEVENT_F_HELD;
 			kevent_put(k);
 		} else {

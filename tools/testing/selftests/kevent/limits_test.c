@@ -229,6 +229,31 @@ TEST_F(limits, pages)
 	EXPECT_EQ(-ENOSPC, queue_init(&q[0], 1));
 }
 
+/* What looks interests up is queue memory as well. */
+TEST_F(limits, pages_of_interests)
+{
+	enum { NR = 2000 };
+	static int copies[NR];
+	int n, i, error, fd = make_eventfd(0);
+	struct ukevent_queue q;
+
+	ASSERT_EQ(0, queue_init(&q, 1));
+	ASSERT_EQ(0, write_number(MAX_PAGES, queue_pages(1)));
+	EXPECT_EQ(-ENOSPC, add_fd(q.fd, fd, EV_IN, 0, 0, NULL));
+	ASSERT_EQ(0, write_number(MAX_PAGES, queue_pages(1) + 1));
+	n = add_many(q.fd, fd, NR, copies, &error);
+	EXPECT_EQ(-ENOSPC, error);
+	EXPECT_LE(64, n);
+	/* a place that is given up is a place again */
+	for (i = 0; i < n; i++) {
+		EXPECT_EQ(0, remove_fd(q.fd, copies[i]));
+		EXPECT_EQ(0, add_fd(q.fd, copies[i], EV_IN, 0, 0, NULL));
+	}
+	ASSERT_EQ(0, write_text(MAX_PAGES, self->pages));
+	EXPECT_EQ(0, add_fd(q.fd, fd, EV_IN, 0, 0, NULL));
+	ukevent_queue_exit(&q);
+}
+
 /* Nobody without privilege takes the machine's memory by rings. */
 TEST_F(limits, pages_by_default)
 {

@@ -2101,6 +2101,7 @@ TEST_F_TIMEOUT(user, close_races, 120)
 	__u64 start = now_ns(CLOCK_MONOTONIC);
 	struct ending e = { .kfd = -1, .id = 5 };
 	unsigned int seed = 6;
+	struct kevent_change c;
 	pthread_t thread[2];
 	struct ukevent_queue q;
 
@@ -2109,9 +2110,12 @@ TEST_F_TIMEOUT(user, close_races, 120)
 					    &e));
 	for (n = 0; n < loops && !test_loops_done(start, 30); n++) {
 		ASSERT_EQ(0, queue_init(&q, n % 2 ? 1 : 8));
-		for (i = 0; i < 10; i++)
-			ASSERT_EQ(0, add_user(&q, i, modes[n % 4] | (n % 3 ? 0 :
-					      KEVENT_WANT_LAST), i));
+		for (i = 0; i < 10; i++) {
+			c = make_typed(KEVENT_OP_ADD, USER, i, 0, modes[n % 4] |
+				       (n % 3 ? 0 : KEVENT_WANT_LAST), i);
+			ASSERT_EQ(0, do_change(q.fd, &c));
+		}
+		__atomic_store_n(&e.id, c.id, __ATOMIC_RELEASE);
 		__atomic_store_n(&e.kfd, q.fd, __ATOMIC_RELEASE);
 		while (rand_r(&seed) % 4)
 			sched_yield();

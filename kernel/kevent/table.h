@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kevent - look-ups of interests by what they watch; see table.c
+ */
+#ifndef _KERNEL_KEVENT_TABLE_H
+#define _KERNEL_KEVENT_TABLE_H
+
+#include <linux/bitops.h>
+#include <linux/swab.h>
+
+#include "kevent.h"
+
+/**
+ * struct kevent_slot - place of an interest, and a bucket
+ * @word: the interest; or, with the lowest bit set, the slot is free: how often it
+ *	was given out, in the lower half, and the next free one, 0 for none, in the
+ *	upper half
+ * @first: interest in the bucket of this number, NULL for none; others follow by
+ *	@chain of the interest
+ */
+struct kevent_slot {
+	u64		word;
+	struct kevent	*first;
+};
+
+#define KEVENT_SLOTS_PER_PAGE	(PAGE_SIZE / sizeof(struct kevent_slot))
+
+static inline struct kevent_slot *kevent_slot(const struct kevent_table *table,
+					      u32 n)
+{
+	return &table->pages[n / KEVENT_SLOTS_PER_PAGE][n % KEVENT_SLOTS_PER_PAGE];
+}
+
+/*
+ * Multiplication by a secret odd number is a universal hash (Dietzfelbinger et
+ * al., 1997) whose highest bits are the best: they become the lowest.
+ */
+static __always_inline u32 kevent_bucket(const struct kevent_table *table, u64 key)
+{
+	u32 n = swab64(key * table->secret) & table->mask;
+
+	return n < table->nr ? n : n & table->mask >> 1;
+}
+
+/* A kernel address has nothing to tell in its uppermost bits. */
+static inline u64 kevent_file_key(const struct file *file, u32 fd)
+{
+	return ror64((unsigned long)file, 16) + fd;
+}
+
+static inline u64 kevent_number_key(u8 type, u64 number)
+{
+	return rol64(number, 8) + type;
+}
+
+static __always_inline bool kevent_is_file(const struct kevent *k, u8 type,
+					   const struct file *file, int fd)
+{
+	return k->type == type && kevent_to_file(k)->file == file && k->fd == fd;
+}
+
+static __always_inline bool kevent_is_number(const struct kevent *k, u8 type,
+					     u64 number)
+{
+	return k->type == type && kevent_to_number(k)->number == number;
+}
+
+/**
+ * kevent_find_file - look an interest up by descriptor
+ * @user: the queue, locked
+ * @type: type of the interest
+ * @file: what is watched
+ * @fd: the descriptor's number at ADD
+ *
+ * Return: the interest, which has not ended, or NULL.
+ */
+static __always_inline struct kevent *
+kevent_find_file(struct kevent_user *user, u8 type, const struct file *file, int fd)
+{
+	const struct kevent_table *table = &user->table;
+	struct kevent *k = NULL;
+	u32 n;
+
+	lockdep_assert_held(&user->lock);
+	if (likely(table->nr)) {
+		n = kevent_bucket(table, kevent_file_key(file, fd));
+		k = kevent_slot(table, n)->first;
+	}
+	while (k && !kevent_is_file(k, type, file, fd))
+		k = k->chain;
+	return k;
+}
+
+/**
+ * kevent_find_number - look an interest up by number
+ * @user: the queue, locked
+ * @type: type of the interest
+ * @number: the number
+ *
+ * Return: the interest, which has not ended, or NULL.
+ */
+static __always_inline struct kevent *
+kevent_find_number(struct kevent_user *user, u8 type, u64 number)
+{
+	const struct kevent_table *table = &user->table;
+	struct kevent *k = NULL;
+	u32 n;
+
+	lockdep_assert_held(&user->lock);
+	if (likely(table->nr)) {
+		n = kevent_bucket(table, kevent_number_key(type, number));
+		k = kevent_slot(table, n)->first;
+	}
+	while (k && !kevent_is_number(k, type, number))
+		k = k->chain;
+	return k;
+}
+
+#endif /* _KERNEL_KEVENT_TABLE_H */
