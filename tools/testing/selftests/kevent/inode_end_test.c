@@ -466,31 +466,22 @@ TEST_F(evict, removed_last)
 
 /* ---- limits ---- */
 
-#define MAX_INTERESTS	"/proc/sys/user/max_kevent_interests"
 #define MAX_INSTANCES	"/proc/sys/user/max_inotify_instances"
 #define MAX_WATCHES	"/proc/sys/user/max_inotify_watches"
 
 FIXTURE(limited)
 {
 	struct place p;
-	char interests[32];
-	char instances[32];
-	char watches[32];
 };
 
 FIXTURE_SETUP(limited)
 {
-	ASSERT_LT(0, read_text(MAX_INTERESTS, self->interests, 32));
-	ASSERT_LT(0, read_text(MAX_INSTANCES, self->instances, 32));
-	ASSERT_LT(0, read_text(MAX_WATCHES, self->watches, 32));
+	ASSERT_EQ(0, own_limits());
 	ASSERT_EQ(0, place_init(&self->p, 64));
 }
 
 FIXTURE_TEARDOWN(limited)
 {
-	EXPECT_EQ(0, write_text(MAX_INTERESTS, self->interests));
-	EXPECT_EQ(0, write_text(MAX_INSTANCES, self->instances));
-	EXPECT_EQ(0, write_text(MAX_WATCHES, self->watches));
 	EXPECT_EQ(0, place_exit(&self->p));
 }
 

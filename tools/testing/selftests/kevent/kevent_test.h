@@ -48,6 +48,10 @@
 #define TEST_LONG_MS	20000
 #define TEST_SHORT_MS	30
 
+#define MAX_QUEUES	"/proc/sys/user/max_kevent_queues"
+#define MAX_INTERESTS	"/proc/sys/user/max_kevent_interests"
+#define MAX_PAGES	"/proc/sys/user/max_kevent_pages"
+
 /* Poll bits as numbers of one type: epoll.h has an enum, poll.h has ints. */
 #define EV_IN		0x0001U
 #define EV_PRI		0x0002U
@@ -128,6 +132,25 @@ static inline int read_text(const char *path, char *buf, size_t size)
 	buf[len] = 0;
 	close(fd);
 	return len;
+}
+
+/*
+ * Gives the caller, who must have no second thread, limits per user of its own,
+ * for the queues it makes from then on.  What others have does not count there,
+ * nor what is freed late of an earlier test, and nobody else meets the limits it
+ * sets.  To the outside the caller is no longer privileged; it may still mount.
+ */
+static inline int own_limits(void)
+{
+	char map[32];
+	int ret;
+
+	snprintf(map, sizeof(map), "0 %u 1", geteuid());
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
+		return -errno;
+	ret = write_text("/proc/self/uid_map", map) ?:
+	      write_text("/proc/self/setgroups", "deny");
+	return ret ?: write_text("/proc/self/gid_map", map);
 }
 
 /* Is there something like a kernel address? */

@@ -674,48 +674,30 @@ TEST_F(process, wakes_sleepers)
 	EXPECT_EQ(1 << 8, reap(c->pid));
 }
 
-#define MAX_INTERESTS	"/proc/sys/user/max_kevent_interests"
-
-FIXTURE(limit)
+/* One that was told does not count any more. */
+TEST(told_is_free)
 {
 	struct ukevent_queue q;
-	char before[32];
-};
-
-FIXTURE_SETUP(limit)
-{
-	ASSERT_EQ(0, queue_init(&self->q, 64));
-	ASSERT_LT(0, read_text(MAX_INTERESTS, self->before,
-			       sizeof(self->before)));
-	ASSERT_EQ(0, write_text(MAX_INTERESTS, "40"));
-}
-
-FIXTURE_TEARDOWN(limit)
-{
-	EXPECT_EQ(0, write_text(MAX_INTERESTS, self->before));
-	ukevent_queue_exit(&self->q);
-}
-
-/* One that was told does not count any more. */
-TEST_F(limit, told_is_free)
-{
-	struct ukevent_queue *q = &self->q;
 	struct child c;
 	int i, ret = 0;
 
+	ASSERT_EQ(0, own_limits());
+	ASSERT_EQ(0, write_text(MAX_INTERESTS, "40"));
+	ASSERT_EQ(0, queue_init(&q, 64));
 	ASSERT_EQ(0, start_exit(&c, 2));
 	for (i = 0; i < 64 && !ret; i++)
-		ret = add_process(q, open_pidfd(c.pid, 0), 0, i);
+		ret = add_process(&q, open_pidfd(c.pid, 0), 0, i);
 	EXPECT_EQ(-ENOSPC, ret);
 	EXPECT_EQ(41, i);
 	ASSERT_TRUE(step(c.sock));
-	EXPECT_EQ(40, wait_ms(q, 40, TEST_LONG_MS));
-	EXPECT_EQ(40, take_all(q, NULL));
+	EXPECT_EQ(40, wait_ms(&q, 40, TEST_LONG_MS));
+	EXPECT_EQ(40, take_all(&q, NULL));
 	for (i = 0; i < 200; i++) {
-		ASSERT_EQ(0, add_process(q, c.pidfd, 0, i)) TH_LOG("%d", i);
-		EXPECT_EXIT(q, i, 0, 2 << 8);
+		ASSERT_EQ(0, add_process(&q, c.pidfd, 0, i)) TH_LOG("%d", i);
+		EXPECT_EXIT(&q, i, 0, 2 << 8);
 	}
 	EXPECT_EQ(2 << 8, reap(c.pid));
+	ukevent_queue_exit(&q);
 }
 
 TEST_HARNESS_MAIN

@@ -785,24 +785,23 @@ TEST_F(shared, exec_fails)
 /* An interest counts until it has ended, and then no more. */
 TEST_F(shared, limit)
 {
-	static const char path[] = "/proc/sys/user/max_kevent_interests";
-	struct ukevent_queue *q = &self->q;
-	char limit[32] = "";
+	struct ukevent_queue q;
 	int i, ret = 0;
 	pid_t pid;
 
-	ASSERT_LT(0, read_text(path, limit, sizeof(limit)));
-	ASSERT_EQ(0, write_text(path, "300"));
+	ASSERT_EQ(0, own_limits());
+	ASSERT_EQ(0, write_text(MAX_INTERESTS, "300"));
+	ASSERT_EQ(0, queue_init(&q, 8));
 	for (i = 0; i < 200 && !ret; i++) {
 		pid = fork();
 		if (!pid)
-			_exit(add_signal(q, SIGUSR1, 0, 0, NULL) ||
-			      add_signal(q, SIGUSR2, KEVENT_WANT_LAST, 0, NULL));
+			_exit(add_signal(&q, SIGUSR1, 0, 0, NULL) ||
+			      add_signal(&q, SIGUSR2, KEVENT_WANT_LAST, 0, NULL));
 		ret = child_status(pid);
-		EXPECT_LAST(q, 0);
+		EXPECT_LAST(&q, 0);
 	}
-	EXPECT_EQ(0, write_text(path, limit));
 	EXPECT_EQ(0, ret) TH_LOG("round %d", i);
+	ukevent_queue_exit(&q);
 }
 
 int main(int argc, char **argv)

@@ -1358,17 +1358,13 @@ TEST_F(error, unused_fields)
 
 TEST_F(error, no_space)
 {
-	static const char path[] = "/proc/sys/user/max_kevent_interests";
 	struct ukevent_queue q;
-	char limit[32] = "";
-	int ret;
 
+	ASSERT_EQ(0, own_limits());
 	ASSERT_EQ(0, queue_init(&q, 8));
-	ASSERT_LT(0, read_text(path, limit, sizeof(limit)));
-	ASSERT_EQ(0, write_text(path, "1"));
-	ret = add_signal(&q, SIGUSR1, 0, 0, NULL);
-	EXPECT_EQ(0, write_text(path, limit));
-	EXPECT_EQ(-ENOSPC, ret);
+	ASSERT_EQ(0, write_text(MAX_INTERESTS, "0"));
+	EXPECT_EQ(-ENOSPC, add_signal(&q, SIGUSR1, 0, 0, NULL));
+	ASSERT_EQ(0, write_text(MAX_INTERESTS, "1"));
 	EXPECT_EQ(-ENOENT, op_signal(&q, KEVENT_OP_REMOVE, SIGUSR1));
 	EXPECT_EQ(0, kill_self(SIGUSR1));
 	EXPECT_SIGNAL(&self->q, 1, 0, getpid(), 0, 1);

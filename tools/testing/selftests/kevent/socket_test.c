@@ -886,20 +886,18 @@ TEST_F(errors, kept)
 	source_close(&s);
 }
 
-#define MAX_INTERESTS	"/proc/sys/user/max_kevent_interests"
-
 TEST_F(errors, limit)
 {
-	char before[32];
-	int ret;
+	struct ukevent_queue q;
 
-	ASSERT_LT(0, read_text(MAX_INTERESTS, before, sizeof(before)));
+	ASSERT_EQ(0, own_limits());
+	ASSERT_EQ(0, queue_init(&q, 8));
 	ASSERT_EQ(0, write_text(MAX_INTERESTS, "0"));
-	ret = add_sock(self->kfd, self->fd, SK_RECV, 0, 1, NULL);
-	EXPECT_EQ(0, write_text(MAX_INTERESTS, before));
-	EXPECT_EQ(-ENOSPC, ret);
-	EXPECT_EQ(-ENOENT, remove_sock(self->kfd, self->fd));
-	EXPECT_EQ(0, add_sock(self->kfd, self->fd, SK_RECV, 0, 1, NULL));
+	EXPECT_EQ(-ENOSPC, add_sock(q.fd, self->fd, SK_RECV, 0, 1, NULL));
+	EXPECT_EQ(-ENOENT, remove_sock(q.fd, self->fd));
+	ASSERT_EQ(0, write_text(MAX_INTERESTS, "1"));
+	EXPECT_EQ(0, add_sock(q.fd, self->fd, SK_RECV, 0, 1, NULL));
+	ukevent_queue_exit(&q);
 }
 
 TEST_HARNESS_MAIN
