@@ -15,7 +15,7 @@ help:
 	@echo 'make distclean      remove the cache folder as well'
 	@echo
 	@echo 'KSRC=dir-or-tar     another kernel source than the package linux-source-6.12'
-	@echo 'TIMEOUT=seconds     for the tests of one variant'
+	@echo 'STALL=seconds       without news from a guest, until it counts as hanging'
 	@echo 'TESTS=kevent:name   single tests'
 	@echo 'KEVENT_CACHE=dir    kernel trees, objects and ccache (default ~/.cache/kevent)'
 

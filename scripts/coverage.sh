@@ -3,7 +3,7 @@
 # the selftests in it and fetches what the kernel counted.  Leaves in
 # build/coverage: summary.txt, uncovered.txt, and in data/ what both come from.
 # Exit status 1 after a failed test or without complete data.
-#   TESTS, TIMEOUT, BOOT_TIMEOUT: see guest-test.sh
+#   TESTS, STALL, TIMEOUT ...: see guest-test.sh
 #   PERCENT  length of the race loops (default 100)
 . "$(dirname "$0")/lib.sh"
 

@@ -3,10 +3,12 @@
 # guest run its selftests and judges the logs.  Says what went wrong, each kind in
 # its own words, and writes "passed failed skipped" to build/logs/LABEL/counts.
 # Exit status 1 after any failure.
-#   TIMEOUT       seconds for all tests, else killed as hanging
-#   STALL         seconds in which the guest must tell something new, likewise
-#                 (default 600, sanitised kernels 1200)
-#   BOOT_TIMEOUT  seconds until the guest must be up (default 120)
+# How long something takes says nothing on a host that has other things to do, so
+# the guest hangs when it tells nothing new:
+#   STALL         for that many seconds (default 600, sanitised kernels 1200)
+#   BOOT_TIMEOUT  likewise, as long as it boots (default 120)
+#   NMI_TIMEOUT   likewise, when asked by an NMI where it is (default 60)
+#   TIMEOUT       and if it goes on for ever, seconds for all (default 7200, 14400)
 #   PERCENT       length of the race loops (default 100, sanitised kernels 15)
 #   TESTS         what to run, e.g. kevent:abi_test (default kevent)
 #   KEVENT_BITS   32: as 32-bit programs
@@ -16,16 +18,15 @@ variant=$1 label=$2 append=${3:-}
 logs=$LOGS/$label
 mkdir -p "$logs"
 case $variant in
-plain) mem=1G limit=${TIMEOUT:-1200} stall=${STALL:-600} percent=${PERCENT:-100} ;;
-*) mem=3G limit=${TIMEOUT:-3600} stall=${STALL:-1200} percent=${PERCENT:-15} ;;
+plain) mem=1G limit=${TIMEOUT:-7200} stall=${STALL:-600} percent=${PERCENT:-100} ;;
+*) mem=3G limit=${TIMEOUT:-14400} stall=${STALL:-1200} percent=${PERCENT:-15} ;;
 esac
-boot_limit=${BOOT_TIMEOUT:-120}
 
 # Nothing of an earlier run may count.
 rm -f "$logs"/*
 # An NMI through the monitor makes a kernel that hangs tell where it is.
 mkfifo "$logs"/monitor.{in,out}
-step "$label: booting, time limit $limit s, logs in $(short "$logs")/"
+step "$label: booting, logs in $(short "$logs")/"
 "$TOP/scripts/boot.sh" --kernel "$OUT/$variant/bzImage" --initrd "$OUT/initramfs${KEVENT_BITS:-}.gz" --logs "$logs" \
 	--mem $mem --append "kevent.mode=test kevent.percent=$percent ${TESTS:+kevent.tests=$TESTS} unknown_nmi_panic panic_print=0x40 $append" \
 	-- -monitor "pipe:$logs/monitor" </dev/null >"$logs/qemu.log" 2>&1 &
@@ -36,35 +37,48 @@ ready() { grep -q '^kevent-guest: ready' "$logs/guest.log" 2>/dev/null; }
 tests_done() { grep -cE '^# (not )?ok [0-9]+' "$logs/guest.log" 2>/dev/null || true; }
 
 current_test() { grep '^# selftests: ' "$logs/guest.log" | tail -n 1 | tr -d '\r' | cut -d' ' -f4-; }
-# Ends the guest; what its kernel says to that is for the reader, not the judge.
+log_size() { stat -c %s "$logs/$1.log" 2>/dev/null || echo 0; }
+
+# silent LOG SECONDS: has that log not grown for so long?
+told='' told_at=0
+silent()
+{
+	local now
+	now="$1 $(log_size "$1")"
+	if [[ $now != "$told" ]]; then told=$now told_at=$EPOCHSECONDS; fi
+	((EPOCHSECONDS - told_at >= $2))
+}
+
+# Ends the guest, but for what its kernel has to say to an NMI, at the end of which
+# it is down.  That is for the reader, not the judge.
 kill_guest()
 {
-	log_size=$(stat -c %s "$logs/kernel.log" 2>/dev/null || echo 0)
+	local until=$((EPOCHSECONDS + 10 * nmi_limit))
+	judged=$(log_size kernel)
 	if ready; then
 		timeout 2 tee "$logs/monitor.in" <<<nmi >/dev/null || true
-		timeout 10 tail --pid=$qemu -f /dev/null || true
+		until silent kernel "$nmi_limit" || ((EPOCHSECONDS >= until)); do
+			kill -0 $qemu 2>/dev/null || return 0
+			sleep 0.2
+		done
 	fi
 	kill -9 $qemu 2>/dev/null || true
 }
 
-begin=$EPOCHSECONDS hang='' up='' told=0 told_at=$EPOCHSECONDS log_size=''
+begin=$EPOCHSECONDS nmi_limit=${NMI_TIMEOUT:-60} hang='' judged=''
 while kill -0 $qemu 2>/dev/null; do
-	if [[ ! $up ]] && ready; then up=1 begin=$EPOCHSECONDS; fi
 	now=$((EPOCHSECONDS - begin))
-	if ((now >= (up ? limit : boot_limit))); then
+	if ((now >= limit)); then
 		hang="not finished after $now s"
+	elif ! ready; then
+		if silent kernel "${BOOT_TIMEOUT:-120}"; then hang="nothing new for ${BOOT_TIMEOUT:-120} s"; fi
+	else
+		if silent guest "$stall"; then hang="nothing new for $stall s, in $(current_test)"; fi
+		progress "$label: $(tests_done) tests done, $(current_test)"
+	fi
+	if [[ $hang ]]; then
 		kill_guest
 		break
-	fi
-	if [[ $up ]]; then
-		size=$(stat -c %s "$logs/guest.log")
-		if ((size != told)); then told=$size told_at=$EPOCHSECONDS; fi
-		if ((EPOCHSECONDS - told_at >= stall)); then
-			hang="nothing new for $stall s, in $(current_test)"
-			kill_guest
-			break
-		fi
-		progress "$label: $(tests_done) tests done, $(current_test)"
 	fi
 	sleep 0.2
 done
@@ -85,7 +99,7 @@ failure()
 
 touch "$logs/kernel.log" "$logs/guest.log"
 tr -d '\r' <"$logs/guest.log" | awk -f "$TOP/scripts/tap.awk" >"$logs/results"
-head -c "${log_size:-$(stat -c %s "$logs/kernel.log")}" "$logs/kernel.log" |
+head -c "${judged:-$(log_size kernel)}" "$logs/kernel.log" |
 	awk -f "$TOP/scripts/splats.awk" >"$logs/splats" 2>"$logs/splats.note"
 passed=$(grep -c '^pass' "$logs/results" || true)
 skipped=$(grep -c '^skip' "$logs/results" || true)
@@ -101,10 +115,18 @@ done <"$logs/results"
 # In which function each processor was: above its </NMI>, or as its RIP says.
 where()
 {
-	tail -c "+$((log_size + 1))" "$logs/kernel.log" | tr -d '\r' |
-		awk '/<\/NMI>/ && !n++ { at = before } { before = $NF }
-		     /RIP: 0010:/ { sub(/.*RIP: 0010:/, ""); at = at (at ? ", " : "") $1 }
-		     END { print at ? "the kernel was in " at : "the kernel did not answer" }'
+	tail -c "+$((judged + 1))" "$logs/kernel.log" | tr -d '\r' |
+		awk -v limit="$nmi_limit" '
+			/<\/NMI>/ && !n++ { at = before } { before = $NF }
+			/RIP: 0010:/ { sub(/.*RIP: 0010:/, ""); at = at (at ? ", " : "") $1 }
+			END {
+				if (at)
+					print "the kernel was in " at
+				else if (NR)
+					print "the kernel did not say where it was"
+				else
+					print "the kernel did not answer an NMI within " limit " s"
+			}'
 }
 last_line() { tr -d '\r' <"$logs/kernel.log" | grep -v '^$' | tail -n 1 | cut -c1-160; }
 if ! ready; then

@@ -165,11 +165,14 @@ guest failed-test 1 '1 1 0' 'FAILED TEST .*fail.sh: second' TESTS=harness:fail.s
 guest died-test 1 '1 1 0' 'FAILED TEST .*die.sh .1 of 2 tests reported' TESTS=harness:die.sh
 guest splat 1 '1 1 0' 'SPLAT .*WARNING: CPU' TESTS=harness:warn.sh
 guest crash 1 '0 3 0' 'CRASH .*went down' TESTS=harness:crash.sh
-guest hang 1 '0 2 0' 'HANG .*not finished after 5 s, killed; the kernel was in [a-z]' TESTS=harness:hang.sh TIMEOUT=5
-guest stall 1 '0 2 0' 'HANG .*nothing new for 4 s, in hang.sh, killed' TESTS=harness:hang.sh STALL=4
+guest slow 0 '8 0 0' 'harness-slow: 8 passed' TESTS=harness:slow.sh STALL=10
+guest endless 1 '0 2 0' 'HANG .*not finished after [0-9]+ s, killed; the kernel was in [a-z]' TESTS=harness:hang.sh TIMEOUT=10
+guest hang 1 '0 2 0' 'HANG .*nothing new for 4 s, in hang.sh, killed; the kernel was in [a-z]' TESTS=harness:hang.sh STALL=4
+guest answers-late 1 '0 2 0' 'HANG .*, killed; the kernel was in [a-z]' TESTS=harness:late.sh STALL=4
+guest answers-nothing 1 '0 2 0' 'HANG .*, killed; the kernel did not say where it was' TESTS=harness:deaf.sh STALL=4 NMI_TIMEOUT=5
 guest no-tests 1 '0 1 0' 'NO TESTS' TESTS=harness:none.sh
 guest failed-boot 1 '0 2 0' 'FAILED BOOT .*not come up, QEMU ended' --rdinit=/bin/busybox
-guest slow-boot 1 '0 1 0' 'FAILED BOOT .*not come up and was killed, not finished after [0-9]+ s' BOOT_TIMEOUT=0
+guest slow-boot 1 '0 1 0' 'FAILED BOOT .*not come up and was killed, nothing new for 0 s' BOOT_TIMEOUT=0
 
 printf '%d %d 0\n' $passed $failed >"$LOGS/harness.counts"
 step "harness: $passed checks passed, $failed failed"

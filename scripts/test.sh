@@ -3,7 +3,7 @@
 #   VARIANTS       default "plain plain32 kasan"; there is kcsan as well.  With 32
 #                  after its name a kernel runs the tests as 32-bit programs
 #   CHECK_HARNESS  set: also prove that failures of every kind are caught
-#   TIMEOUT, BOOT_TIMEOUT, TESTS: see guest-test.sh
+#   STALL, TIMEOUT, TESTS ...: see guest-test.sh
 . "$(dirname "$0")/lib.sh"
 
 read -ra variants <<<"${VARIANTS:-plain plain32 kasan}"
