@@ -65,7 +65,8 @@ struct run {
 /* each ends with an empty one */
 extern const struct run eventfd_runs[], echo_runs[], pingpong_runs[],
 			timers_runs[], spin_runs[], change_runs[],
-			memory_runs[], producers_runs[], notify_runs[];
+			memory_runs[], producers_runs[], notify_runs[],
+			sleepers_runs[];
 
 _Noreturn void die(const char *what);
 _Noreturn void die_of(const char *reason);

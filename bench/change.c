@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * change.c - P7: what it costs to say what is of interest
+ * change.c - P7, P13: what it costs to say what is of interest
  *
  * Workloads change-add, change-modify, change-remove: of eventfds on which
  * nothing happens, "active" at a time, all that are registered per window.  epoll
@@ -10,6 +10,10 @@
  *
  * A request to io_uring that succeeded makes no completion; a poll that was
  * removed makes one, which belongs to its removal.
+ *
+ * Workload dups-add: the same, but all of them are one eventfd.
+ * Workload enable: one eventfd, which "registered" queues watch; the first of
+ * them asks for its next event, by the descriptor or by the interest's id.
  */
 #include "bench.h"
 
@@ -25,6 +29,20 @@ static void sources(struct bench *b)
 	if (b->rounds * b->active != b->registered)
 		die_of("all that are registered are changed");
 	make_eventfds(b, EFD_NONBLOCK);
+}
+
+static void dup_sources(struct bench *b)
+{
+	unsigned int i;
+
+	if (b->rounds * b->active != b->registered)
+		die_of("all that are registered are changed");
+	b->fd = get_memory(b->registered, sizeof(*b->fd));
+	b->fd[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (i = 1; i < b->registered; i++)
+		b->fd[i] = dup(b->fd[0]);
+	if (b->fd[b->registered - 1] < 0)
+		die("dup");
 }
 
 enum change { ADD, MODIFY, REMOVE };
@@ -174,10 +192,109 @@ CHANGES(uring)
 	{ "change-modify", mode, sources, queue, peer##_modify, NULL, peer##_all_there }, \
 	{ "change-remove", mode, sources, queue, peer##_remove, NULL, peer##_all_there }
 
+/* ---- one of many queues on a descriptor ---- */
+
+static void one_source(struct bench *b)
+{
+	b->fd = get_memory(1, sizeof(*b->fd));
+	b->fd[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (b->fd[0] < 0)
+		die("eventfd");
+}
+
+static struct epoll_event next_event = { .events = EPOLLIN | EPOLLONESHOT };
+
+static void enable_epoll_queues(struct bench *b)
+{
+	unsigned int i;
+	int epoll;
+
+	for (i = 0; i < b->registered; i++) {
+		epoll = epoll_create1(EPOLL_CLOEXEC);
+		if (epoll < 0 ||
+		    epoll_ctl(epoll, EPOLL_CTL_ADD, b->fd[0], &next_event))
+			die("epoll");
+		if (!i)
+			b->epoll = epoll;
+	}
+}
+
+static void epoll_enable(struct bench *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->rounds; i++)
+		if (epoll_ctl(b->epoll, EPOLL_CTL_MOD, b->fd[0], &next_event))
+			die("epoll_ctl");
+	b->collected += i;
+}
+
+static struct kevent_change enable;
+
+static void enable_kevent_queues(struct bench *b)
+{
+	struct ukevent_queue other;
+	unsigned int i;
+
+	kevent_make(b);
+	enable.op = KEVENT_OP_ADD;
+	enable.type = KEVENT_TYPE_POLL;
+	enable.flags = KEVENT_DISPATCH;
+	enable.ident = b->fd[0];
+	enable.events = POLLIN;
+	kevent_check(ukevent_change(&b->queue, &enable), "kevent_ctl");
+	for (i = 1; i < b->registered; i++) {
+		struct kevent_params params = {
+			.flags = KEVENT_CREATE_NORING,
+			.ring_entries = 1,
+		};
+
+		kevent_check(ukevent_queue_init(&other, &params), "kevent_create");
+		kevent_check(ukevent_add_poll(&other, b->fd[0], POLLIN,
+					      KEVENT_DISPATCH, 0), "kevent_ctl");
+	}
+	enable = (struct kevent_change) {
+		.op = KEVENT_OP_ENABLE,
+		.type = KEVENT_TYPE_POLL,
+		.ident = b->fd[0],
+		.id = enable.id,
+	};
+}
+
+static void enable_by_fd(struct bench *b)
+{
+	enable_kevent_queues(b);
+	enable.id = 0;
+}
+
+static void enable_by_id(struct bench *b)
+{
+	enable_kevent_queues(b);
+	enable.ident = 0;
+	enable.flags = KEVENT_BY_ID;
+}
+
+static void kevent_enable(struct bench *b)
+{
+	struct kevent_change change;
+	unsigned int i;
+
+	for (i = 0; i < b->rounds; i++) {
+		change = enable;
+		kevent_check(ukevent_change(&b->queue, &change), "kevent_ctl");
+	}
+	b->collected += i;
+}
+
 const struct run change_runs[] = {
 	RUNS("epoll", epoll_make, epoll),
 	RUNS("kevent", kevent_queue, kevent),
 	RUNS("uring", uring_make_default, uring),
 	RUNS("uring-defer", uring_make_defer, uring),
+	{ "dups-add", "epoll", dup_sources, epoll_make, epoll_add, NULL, epoll_none_there },
+	{ "dups-add", "kevent", dup_sources, kevent_queue, kevent_add, NULL, kevent_none_there },
+	{ "enable", "epoll", one_source, enable_epoll_queues, epoll_enable },
+	{ "enable", "kevent", one_source, enable_by_fd, kevent_enable },
+	{ "enable", "kevent-id", one_source, enable_by_id, kevent_enable },
 	{ 0 },
 };

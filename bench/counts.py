@@ -122,6 +122,50 @@ class Memory:
         }
 
 
+class Sleepers:
+    """Threads asleep on one queue, and how often they were woken."""
+
+    def __init__(self, fields):
+        self.workload = fields['workload']
+        self.mode = fields['mode']
+        self.wakeups = int(fields['wakeups']) / int(fields['events'])
+
+    def place(self):
+        return self.workload
+
+    def as_dict(self):
+        return {
+            'workload': self.workload, 'mode': self.mode,
+            'wakeups_per_event': self.wakeups,
+        }
+
+
+class Sched:
+    """Several runs on two vCPUs, and what the scheduler did in each."""
+
+    def __init__(self, runs):
+        self.workload = runs[0]['workload']
+        self.mode = runs[0]['mode']
+        self.registered = int(runs[0]['registered'])
+        self.figures = {what: sorted(int(r[what]) / int(r['requests'])
+                                     for r in runs)
+                        for what in ('switches', 'migrations')}
+
+    def median(self, what):
+        return statistics.median(self.figures[what])
+
+    def place(self):
+        return self.workload, self.registered
+
+    def as_dict(self):
+        return {
+            'workload': self.workload, 'mode': self.mode,
+            'registered': self.registered,
+            **{f'{what}_per_request': figures
+               for what, figures in self.figures.items()},
+        }
+
+
 class Case:
     def __init__(self, fields, windows, symbols):
         self.workload = fields['workload']
@@ -236,15 +280,17 @@ class Run:
         self.good = False
 
     def _read(self):
-        described, ended = {}, False
+        described, sched, ended = {}, [], False
         with open(self.console, errors='replace') as f:
             for line in f:
                 line = line.strip()
                 if line.startswith('BENCH '):
                     described = dict(p.split('=') for p in line.split()[1:])
+                elif line.startswith('BENCH-SCHED '):
+                    sched.append(dict(p.split('=') for p in line.split()[1:]))
                 elif line.startswith('BENCH-CASE '):
-                    self._case_ended(described, *line.split()[1:])
-                    described = {}
+                    self._case_ended(described, sched, *line.split()[1:])
+                    described, sched = {}, []
                 elif line.startswith('BENCH-KERNEL '):
                     self.kernel = line.removeprefix('BENCH-KERNEL ')
                 elif line == 'BENCH-END':
@@ -252,7 +298,7 @@ class Run:
         if not ended:
             self._fail('the guest did not come to its end')
 
-    def _case_ended(self, described, number, workload, mode, status):
+    def _case_ended(self, described, sched, number, workload, mode, status):
         status = int(status.removeprefix('status='), 16)
         windows = self._windows[int(number)]
         if status == 0x200:
@@ -264,6 +310,10 @@ class Run:
             self.good = check(windows) and self.good
         elif 'kernel' in described:
             self._add(Memory(described))
+        elif 'wakeups' in described:
+            self._add(Sleepers(described))
+        elif sched:
+            self._add(Sched(sched))
         elif len(windows) != int(described['windows']):
             self._fail(f'{len(windows)} windows counted for {described}')
         else:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * echo.c - P4: what an event costs where it belongs to a request
+ * echo.c - P4, P14: what an event costs where it belongs to a request
  *
  * Workload echo: TCP over the loopback.  A client sends 64 bytes on each active
  * connection, then receives the answers; a server collects and echoes.  Client
@@ -9,11 +9,18 @@
  * answered, so that a round has two switches in every mode.
  *
  * The server of the floor sleeps in recv() on the first active connection.
+ *
+ * Workload smp-echo: the scheduler is free to place the two threads, which
+ * preempt each other, on the processors that it has.  How often it switches to
+ * another one, and moves one, is counted in ten runs.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
+#include <linux/perf_event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "bench.h"
 
@@ -42,7 +49,6 @@ static void connections(struct bench *b, int flags)
 	unsigned int i;
 	int listener;
 
-	run_until_sleep();
 	b->fd = get_memory(b->registered, sizeof(*b->fd));
 	clients = get_memory(b->registered, sizeof(*clients));
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -70,11 +76,13 @@ static void connections(struct bench *b, int flags)
 
 static void sources(struct bench *b)
 {
+	run_until_sleep();
 	connections(b, SOCK_NONBLOCK);
 }
 
 static void floor_sources(struct bench *b)
 {
+	run_until_sleep();
 	connections(b, 0);
 }
 
@@ -238,6 +246,83 @@ static void client(struct bench *b)
 	}
 }
 
+/* ---- two processors ---- */
+
+#define SCHED_RUNS	10
+
+/* of this thread and of those it makes from now on */
+static int open_counter(uint64_t what)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = what,
+		.inherit = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1,
+			 PERF_FLAG_FD_CLOEXEC);
+
+	if (fd < 0)
+		die_unless_missing("perf_event_open");
+	return fd;
+}
+
+struct server {
+	struct bench	*b;
+	void		(*serve)(struct bench *b);
+};
+
+static void *server_thread(void *arg)
+{
+	struct server *server = arg;
+
+	server->serve(server->b);
+	return NULL;
+}
+
+static void sched_runs(struct bench *b, const char *mode,
+		       void (*queue)(struct bench *b),
+		       void (*serve)(struct bench *b))
+{
+	struct server server = { b, serve };
+	int switches, migrations, run;
+	uint64_t first[2];
+	pthread_t thread;
+
+	connections(b, SOCK_NONBLOCK);
+	queue(b);
+	switches = open_counter(PERF_COUNT_SW_CONTEXT_SWITCHES);
+	migrations = open_counter(PERF_COUNT_SW_CPU_MIGRATIONS);
+	errno = pthread_create(&thread, NULL, server_thread, &server);
+	if (errno)
+		die("pthread_create");
+	client(b);
+	for (run = 0; run < SCHED_RUNS; run++) {
+		first[0] = read_count(switches);
+		first[1] = read_count(migrations);
+		client(b);
+		printf("BENCH-SCHED workload=smp-echo mode=%s registered=%u requests=%u switches=%lu migrations=%lu\n",
+		       mode, b->registered, b->rounds * b->active,
+		       read_count(switches) - first[0],
+		       read_count(migrations) - first[1]);
+	}
+}
+
+static void epoll_sched(struct bench *b)
+{
+	sched_runs(b, "epoll-et", epoll_et_queue, epoll_server);
+}
+
+static void kevent_sched(struct bench *b)
+{
+	sched_runs(b, "kevent-edge", socket_queue, kevent_server);
+}
+
+static void kevent_poll_sched(struct bench *b)
+{
+	sched_runs(b, "kevent-poll-edge", kevent_edge_queue, kevent_server);
+}
+
 const struct run echo_runs[] = {
 	{ "echo", "floor", floor_sources, NULL, client, floor_server },
 	{ "echo", "poll", sources, poll_queue, client, poll_server },
@@ -249,5 +334,8 @@ const struct run echo_runs[] = {
 	{ "echo", "uring-defer", sources, NULL, client, uring_defer_server },
 	{ "echo", "uring-recv", sources, NULL, client, uring_recv_server },
 	{ "echo", "uring-defer-recv", sources, NULL, client, uring_defer_recv_server },
+	{ "smp-echo", "epoll-et", .once = epoll_sched },
+	{ "smp-echo", "kevent-edge", .once = kevent_sched },
+	{ "smp-echo", "kevent-poll-edge", .once = kevent_poll_sched },
 	{ 0 },
 };

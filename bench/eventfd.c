@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * eventfd.c - P1, P2, P3: the way of an event and nothing else
+ * eventfd.c - P1, P2, P3, P12: the way of an event and nothing else
  *
  * Workload eventfd: write 8 bytes to each active eventfd, collect, read each;
  * the next round takes the next descriptors.  A parameter is the most that is
  * collected at once.
  * Workload eventfd-same: every round takes the same ones.
  * Workload noread: as eventfd, but never read.
+ * Workload ready: all that are registered stay ready, and are collected 64 at a
+ * time, as many as there are of them; how often the kernel is entered for it?
  */
 #include "bench.h"
 
@@ -115,6 +117,30 @@ static __always_inline void kevent_level_rounds(struct bench *b, bool do_read)
 	}
 }
 
+#define DEQUEUE		64
+
+static void ready_sources(struct bench *b)
+{
+	unsigned int i;
+
+	eventfd_sources(b);
+	b->batch = DEQUEUE;
+	for (i = 0; i < b->registered; i++)
+		write_one(b->fd[i]);
+}
+
+static __always_inline void ready_rounds(struct bench *b, enum peer peer)
+{
+	const unsigned int all = b->rounds * b->active;
+	unsigned int got;
+
+	for (got = 0; got < all; )
+		got += collect(b, peer);
+	b->collected += all;
+}
+
+ROUNDS(epoll_ready, ready_rounds(b, EPOLL))
+ROUNDS(kevent_ready, ready_rounds(b, KEVENT))
 ROUNDS(floor_read, floor_rounds(b, true))
 ROUNDS(floor_noread, floor_rounds(b, false))
 ROUNDS(epoll_read, queue_rounds(b, EPOLL, true))
@@ -148,5 +174,7 @@ const struct run eventfd_runs[] = {
 	EDGE_RUNS("eventfd-same", eventfd_same_sources, read),
 	LEVEL_RUNS("eventfd-same", eventfd_same_sources),
 	EDGE_RUNS("noread", eventfd_sources, noread),
+	{ "ready", "epoll-lt", ready_sources, epoll_lt_queue, epoll_ready },
+	{ "ready", "kevent-level", ready_sources, kevent_level_queue, kevent_ready },
 	{ 0 },
 };

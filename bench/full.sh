@@ -13,7 +13,7 @@ dir=${BENCH_OUT:-$OUT/bench}
 
 # From run to run: another boot, where each case finds what others have left.
 step "bench: once more, in reverse order"
-tac "$TOP/bench/cases" | grep -vE '^(spin-|memory)' >"$dir/cases.again"
+tac "$TOP/bench/cases" | grep -vE '^(spin-|smp-|memory|sleepers)' >"$dir/cases.again"
 BENCH_OUT=$dir/again "$TOP/bench/measure.sh" "$dir/cases.again"
 
 step "bench: a kernel without kevent"

@@ -15,13 +15,14 @@
 # CASES: lists of cases, bench/cases if not given.
 # BZIMAGE, SYSTEM_MAP: the kernel, build/plain's if not set.
 # BENCH_OUT: where the results go, build/bench if not set.
+# BENCH_STALL: seconds for one case; then the guest counts as hanging.
 . "$(dirname "$0")/../scripts/lib.sh"
 
 if (($#)); then cases=("$@"); else cases=("$TOP/bench/cases"); fi
 bzimage=${BZIMAGE:-$OUT/plain/bzImage}
 system_map=${SYSTEM_MAP:-$OUT/plain/objects/System.map}
 dir=${BENCH_OUT:-$OUT/bench}
-time_limit=${BENCH_TIME_LIMIT:-900}
+stall=${BENCH_STALL:-900}
 
 missing=()
 need() { command -v "$1" >/dev/null || missing+=("$2"); }
@@ -66,7 +67,7 @@ awk '/^[[:space:]]*(#|$)/ { next }
 			if (/^memory/)
 				last = last line "\n"
 			else
-				print line > (dir "/cases" (/^spin-/ ? "-smp" : "") ".txt")
+				print line > (dir "/cases" (/^(spin|smp)-/ ? "-smp" : "") ".txt")
 		}
 	}
 	END { if (last) printf "%s", last > (dir "/cases.txt") }' \
@@ -79,7 +80,7 @@ trap 'if [[ $emulator ]]; then kill "$emulator" 2>/dev/null || true; fi' EXIT
 # any, on a machine with these arguments of QEMU
 boot()
 {
-	local suffix=$1 vcpus=$2 total status=0
+	local suffix=$1 vcpus=$2 total ended=0 before='' since status=0
 	local console=$dir/console$suffix.log qemu_log=$dir/qemu$suffix.log root=$dir/guest$suffix
 	shift 2
 	[[ -f $dir/cases$suffix.txt ]] || return 0
@@ -92,7 +93,7 @@ boot()
 	total=$(wc -l <"$root/cases")
 	step "bench: $total cases on $vcpus vCPU, console in $(short "$console")"
 	# The emulator exits where the guest reboots, so an oops or the end end it.
-	timeout --foreground "$time_limit" qemu-system-x86_64 -smp "$vcpus" "$@" \
+	qemu-system-x86_64 -smp "$vcpus" "$@" \
 		-cpu max,erms=off,fsrm=off -m 1024 \
 		-nodefaults -no-reboot -display none -serial "file:$console" \
 		-kernel "$dir/bzImage" -initrd "$dir/initramfs$suffix.gz" \
@@ -101,7 +102,10 @@ boot()
 		</dev/null >"$qemu_log" 2>&1 &
 	emulator=$!
 	while kill -0 "$emulator" 2>/dev/null; do
-		progress "bench: $(grep -c '^BENCH-CASE' "$console" 2>/dev/null || true) of $total cases"
+		ended=$(grep -c '^BENCH-CASE' "$console" 2>/dev/null || true)
+		if [[ $ended != "$before" ]]; then before=$ended since=$EPOCHSECONDS; fi
+		((EPOCHSECONDS - since < stall)) || die "a case did not end within $stall s, see $(short "$console")"
+		progress "bench: $ended of $total cases"
 		sleep 0.5
 	done
 	progress_done
@@ -110,7 +114,6 @@ boot()
 	if [[ -s $qemu_log ]]; then cat "$qemu_log" >&2; fi
 	case $status in
 	0) ;;
-	124) die "the guest did not end within $time_limit s, see $(short "$console")" ;;
 	*) die "the emulator failed with status $status, see $(short "$qemu_log")" ;;
 	esac
 }

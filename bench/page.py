@@ -103,6 +103,23 @@ def spins(rows):
                   'verdict'], lines, 3)
 
 
+def others(rows):
+    """Rows with one figure for each mode."""
+    lines = []
+    for r in rows['taken'] + rows['wakeups']:
+        limit = (f"at least {r['at_least']}" if 'at_least' in r
+                 else f"at most {r['at_most']:.1f}")
+        lines.append([r['row'], r['what'],
+                      ', '.join(f'{m} {v:.2f}' for m, v in r['figures'].items()),
+                      limit, verdict(r)])
+    for r in rows['sched']:
+        lines.append([r['row'], r['what'],
+                      ', '.join(f"{m} {f['switches']:.3f} and {f['migrations']:.3f}"
+                                for m, f in r['figures'].items()),
+                      f"at most {r['at_most']:.2f} x epoll-et", verdict(r)])
+    return table(['row', 'work', 'figures', 'target', 'verdict'], lines, 3)
+
+
 def memory(cases):
     return table(['mode', 'registered', 'bytes per interest', 'in slab objects',
                   'queue', 'bytes per interest, with queue'],
@@ -200,6 +217,11 @@ def main():
     parts += ['<h2>A consumer that spins: system calls and IPIs per event</h2>\n'
               '<p>Two vCPUs; not instructions, but counters.</p>\n',
               spins(rows['spins'])]
+    parts += ['<h2>Records per kernel entry, wake-ups, the scheduler</h2>\n'
+              '<p>Of interests that stay ready, records per kernel entry; of '
+              'threads asleep on one queue, wake-ups per event; of TCP echo on two '
+              'vCPUs, context switches and migrations per request.</p>\n',
+              others(rows)]
     if rows.get('unused'):
         parts += ['<h2>CONFIG_KEVENT=y, unused</h2>\n', unused(rows['unused'])]
     parts += ['<h2>Curves</h2>\n']

@@ -31,7 +31,7 @@ import targets  # noqa: E402
 LEGEND = '''\
 Instructions per event, kernel and user, of the whole machine: from write()
 until the event is consumed (P1 to P3), from a client's request until it has the
-answer (P4), until a woken consumer has answered (P5), of one change (P7), from
+answer (P4), until a woken consumer has answered (P5), of one change (P7, P13), from
 arming a timer until its expiration is collected (P8); bytes per interest (P9).
 The floor knows for free which descriptor is ready.  "room": the part of the way
 from the peer to the floor that kevent takes.  "entries": kernel entries per
@@ -92,9 +92,43 @@ def print_flat(out, rows):
         print(f"{r['row']} flat, {r['what']}, {r['mode']}:",
               ', '.join(f'{v:.1f} at {n} registered'
                         for n, v in r['figures'].items()) or '-',
-              '->', number(r.get('ratio'), '.4f'), f"(at most {r['at_most']})",
-              r.get('verdict', 'not measured'), file=out)
+              '->', number(r.get('ratio'), '.4f'),
+              f"(at most {r['at_most']}) {r.get('verdict', 'not measured')}"
+              if r['at_most'] else '', file=out)
     print(file=out)
+
+
+def print_taken(out, rows):
+    lines = [[r['row'], r['what'],
+              *(number(r['figures'].get(m), '.2f') for m in (r['mode'], 'epoll-lt')),
+              str(r['at_least']), r.get('verdict', 'not measured')]
+             for r in rows]
+    print_table(out, ['row', 'records per kernel entry', 'kevent', 'epoll-lt',
+                      'at least', 'verdict'], lines)
+
+
+def print_wakeups(out, rows):
+    lines = [[r['row'], r['what'],
+              *(number(r['figures'].get(m), '.3f') for m in (r['mode'], 'epoll-et')),
+              f"{r['at_most']:.1f}", r.get('verdict', 'not measured')]
+             for r in rows]
+    print_table(out, ['row', 'wake-ups per event', 'kevent', 'epoll-et', 'at most',
+                      'verdict'], lines)
+
+
+def print_sched(out, rows):
+    lines = []
+    for r in rows:
+        both = lambda what: ' / '.join(
+            number(r['figures'].get(m, {}).get(what), '.3f')
+            for m in (r['mode'], 'epoll-et'))
+        lines.append([r['row'], r['what'], both('switches'), both('migrations'),
+                      f"{r['at_most']:.2f} x epoll-et",
+                      r.get('verdict', 'not measured')])
+    print('Two vCPUs: per request, kevent / epoll-et, the median of ten runs.',
+          file=out)
+    print_table(out, ['row', 'work', 'context switches', 'migrations', 'at most',
+                      'verdict'], lines)
 
 
 def print_spins(out, rows):
@@ -171,7 +205,10 @@ def write_text(path, about, rows, cases, native, skipped):
         print_ratios(out, rows['ratios'])
         print_locks(out, rows['locks'])
         print_flat(out, rows['flat'])
+        print_taken(out, rows['taken'])
+        print_wakeups(out, rows['wakeups'])
         print_spins(out, rows['spins'])
+        print_sched(out, rows['sched'])
         print_unused(out, rows['unused'])
         print_memory(out, cases)
         print_native(out, native)

@@ -21,7 +21,7 @@
  * Here is what all share, but for the queues, which are in queues.c and
  * uring.c.  Adding a workload or a mode means its functions and its lines in one
  * of the tables: in eventfd.c, producers.c, echo.c, pingpong.c, change.c,
- * timers.c, notify.c, memory.c or spin.c.
+ * timers.c, notify.c, sleepers.c, memory.c or spin.c.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -46,7 +46,7 @@
 
 static const struct run *const all_runs[] = {
 	eventfd_runs, echo_runs, pingpong_runs, timers_runs, spin_runs,
-	change_runs, memory_runs, producers_runs, notify_runs,
+	change_runs, memory_runs, producers_runs, notify_runs, sleepers_runs,
 };
 
 _Noreturn void die(const char *what)
@@ -322,10 +322,20 @@ static int run_case(char **arg)
 	return 1;
 }
 
+/* One of kevent's, where there is kevent. */
+static void raise_limit(const char *path)
+{
+	static const char limit[] = "1000000";
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, limit, sizeof(limit) - 1) < 0)
+		die(path);
+	close(fd);
+}
+
 /* What the workloads expect of a machine that has only this program. */
 static void set_up_machine(void)
 {
-	static const char limit[] = "1000000";
 	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	int fd;
 
@@ -333,11 +343,9 @@ static void set_up_machine(void)
 		die("/proc");
 	if (mount("proc", "/proc", "proc", 0, NULL))
 		die("mount");
-	/* as many interests as the largest case has descriptors, if there are any */
-	fd = open("/proc/sys/user/max_kevent_interests", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && write(fd, limit, sizeof(limit) - 1) < 0)
-		die("max_kevent_interests");
-	close(fd);
+	/* as many as the largest case has descriptors, and queues */
+	raise_limit("/proc/sys/user/max_kevent_interests");
+	raise_limit("/proc/sys/user/max_kevent_queues");
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo))
 		die("lo");
