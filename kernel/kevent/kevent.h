@@ -196,7 +196,8 @@ struct kevent_table {
  * @noring: records are fetched by kevent_get_events()
  * @waiters: sleepers of kevent_wait(), first come first served
  * @min_want: no waiter wants fewer records than that
- * @promised: records for which waiters were woken that have not run yet
+ * @promised: records for which waiters were woken that have not run yet, and
+ *	those that kevent_get_events() is copying
  * @poll_wait: pollers of the queue's own descriptor
  * @notified: @produced when @poll_wait was last looked at
  * @lists: interests by enum kevent_list

@@ -377,7 +377,7 @@ static int kevent_copy_records(struct kevent_user *user,
 			       bool may_sleep, bool *fault)
 {
 	struct ukevent chunk[16];
-	u32 copied = 0, left = 0, n = 0, i;
+	u32 copied = 0, claimed = 0, left = 0, n = 0, i;
 
 	/* Who must not sleep leaves the records to the one who copies now. */
 	if (!may_sleep) {
@@ -388,26 +388,31 @@ static int kevent_copy_records(struct kevent_user *user,
 	}
 	do {
 		kevent_lock_irq(user);
+		user->promised -= claimed;
 		/* Nobody else writes it: the copy mutex is held. */
 		smp_store_release(user->consumer, *user->consumer + n); /* D */
 		smp_mb(); /* E, before the program acts */
 		kevent_ring_refresh(user);
 		kevent_flush_backlog(user, KEVENT_PUBLISH_BATCH);
-		n = left ? 0 : min3(kevent_ring_unread(user), max_nr - copied,
-				    (u32)ARRAY_SIZE(chunk));
-		for (i = 0; i < n; i++)
+		claimed = left ? 0 : min3(kevent_ring_unread(user),
+					  max_nr - copied,
+					  (u32)ARRAY_SIZE(chunk));
+		for (i = 0; i < claimed; i++)
 			chunk[i] = user->ring->records[(user->consumed + i) &
 						       user->mask];
+		/* Nobody is to be woken for what is being copied. */
+		user->promised += claimed;
 		/* What now has room of its own is for a sleeper to collect. */
-		if (!n && user->attention & KEVENT_A_PENDING)
+		if (!claimed && user->attention & KEVENT_A_PENDING)
 			user->need_query = true;
 		kevent_unlock_irq(user);
-		left = n ? copy_to_user(buf + copied, chunk, n * sizeof(*chunk)) : 0;
-		n -= DIV_ROUND_UP(left, sizeof(*chunk));
+		left = claimed ? copy_to_user(buf + copied, chunk,
+					      claimed * sizeof(*chunk)) : 0;
+		n = claimed - DIV_ROUND_UP(left, sizeof(*chunk));
 		copied += n;
 		*fault |= left;
 		cond_resched();
-	} while (n);
+	} while (claimed);
 	mutex_unlock(&user->copy_mutex);
 	return copied;
 }
