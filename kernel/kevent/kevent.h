@@ -29,8 +29,8 @@ struct ucounts;
 
 /* A memory cgroup at its limit gives -ENOMEM, not an OOM kill. */
 #define KEVENT_GFP		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL)
-/* Backlog entries that a trigger publishes before its own. */
-#define KEVENT_TRIGGER_BUDGET	8
+/* Backlog entries that a trigger, one for each hook, publishes before its own. */
+#define KEVENT_TRIGGER_BUDGET	2
 /* Level interests that a kevent_wait() which does not sleep looks at. */
 #define KEVENT_RECHECK_BUDGET	64U
 /* Publications after which a walk opens the lock for interrupts. */

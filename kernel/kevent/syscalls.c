@@ -25,6 +25,9 @@
  */
 #define KEVENT_MAX_PATHS	1024
 
+/* Changes that a call applies before it looks for signals. */
+#define KEVENT_MIN_CHANGES	4096
+
 /**
  * struct kevent_chunk - changes copied in, applied and answered at a time
  * @changes: what the program wrote, and what it will be told
@@ -351,6 +354,9 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 		}
 		if (fatal_signal_pending(current) || paths >= KEVENT_MAX_PATHS)
 			break;
+		/* The rest is for another call: arrays may have any length. */
+		if (done >= KEVENT_MIN_CHANGES && signal_pending(current))
+			break;
 		cond_resched();
 	}
 	return done;
@@ -511,7 +517,8 @@ static int kevent_do_wait_args(const struct kevent_wait_call *call,
 			ret = done;
 			goto restore;
 		}
-		if (failed || done < args.nr_changes)
+		/* A signal that ended it keeps the wait from sleeping as well. */
+		if (failed || (done < args.nr_changes && !signal_pending(current)))
 			spec.may_sleep = false;
 		ret = put_user(done, &uargs->changes_done);
 		if (ret)

@@ -12,12 +12,15 @@
  * that is due first: arming another, and disarming, is a change to a tree under
  * user->lock, and those that are due together expire together.
  *
- * They expire in the softirq: however many there are, and however fast they are
- * armed again, interrupts stay open and the load ends up in a thread.
+ * They expire in the softirq, where interrupts are open.  However many there are,
+ * and however fast they are armed again, tasks get at least half of the processor:
+ * a callback handles %KEVENT_TIMER_BATCH timers, and those of one processor
+ * together reserve as long a rest as they took, before which none that left
+ * something over, or has used up %KEVENT_TIMER_DEBT, is called again.
  *
  * All fields are under user->lock.  The hrtimer is started under it; it is cancelled
  * when the queue is freed.  It is active, or its callback runs or is about to, while
- * a timer is armed, for no later than the first of them is due.
+ * a timer is armed, for no later than the first of them is due and the rest is over.
  */
 
 #include <linux/hrtimer.h>
@@ -29,6 +32,14 @@
 
 #include "kevent.h"
 #include "trigger.h"
+
+/* Timers that a callback handles. */
+#define KEVENT_TIMER_BATCH	64
+/* How long a rest, in ns, callbacks that left nothing over may owe. */
+#define KEVENT_TIMER_DEBT	NSEC_PER_MSEC
+
+/* End, on CLOCK_MONOTONIC, of the rest after the callbacks of this processor. */
+static DEFINE_PER_CPU(ktime_t, kevent_timer_rest);
 
 static const clockid_t kevent_clock_ids[] = {
 	CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME, CLOCK_TAI
@@ -92,9 +103,9 @@ static struct kevent_timer *kevent_clock_first(struct kevent_clock *clock)
 }
 
 static void kevent_clock_start(struct kevent_clock *clock,
-			       const struct kevent_timer *first)
+			       const struct kevent_timer *first, ktime_t at)
 {
-	hrtimer_start_range_ns(&clock->hrtimer, first->due, first->slack,
+	hrtimer_start_range_ns(&clock->hrtimer, at, first->slack,
 			       HRTIMER_MODE_ABS_SOFT);
 }
 
@@ -105,7 +116,7 @@ static void kevent_timer_arm(struct kevent_timer *t, ktime_t due)
 	t->due = due;
 	t->node.expires = ktime_add_safe(due, t->slack);
 	if (timerqueue_add(&clock->armed, &t->node) && !clock->running)
-		kevent_clock_start(clock, t);
+		kevent_clock_start(clock, t, due);
 }
 
 /* An hrtimer that was for this one finds nothing, and is started for the next. */
@@ -141,13 +152,24 @@ static u16 kevent_timer_fill(struct kevent *k, u32 bits, u64 data[2])
 	return 0;
 }
 
+/* Reserve the rest after what began at @start: how long from now it takes. */
+static ktime_t kevent_timer_reserve(ktime_t start)
+{
+	ktime_t now = ktime_get();
+	ktime_t end = max(__this_cpu_read(kevent_timer_rest), start) +
+		      2 * (now - start);
+
+	__this_cpu_write(kevent_timer_rest, end);
+	return end - now;
+}
+
 static enum hrtimer_restart kevent_clock_expired(struct hrtimer *hrtimer)
 {
 	struct kevent_clock *clock = container_of(hrtimer, struct kevent_clock,
 						  hrtimer);
 	struct kevent_user *user = clock->user;
 	unsigned long irqflags = kevent_lock(user);
-	ktime_t now = kevent_clock_now(clock);
+	ktime_t start = ktime_get(), now = kevent_clock_now(clock), rest, at;
 	unsigned int n = 0;
 	struct kevent_timer *t;
 
@@ -159,7 +181,8 @@ static enum hrtimer_restart kevent_clock_expired(struct hrtimer *hrtimer)
 	if (!hrtimer_is_queued(hrtimer))
 		now = max(now, hrtimer_get_softexpires(hrtimer));
 	clock->running = true;
-	while ((t = kevent_clock_first(clock)) && t->due <= now) {
+	while ((t = kevent_clock_first(clock)) && t->due <= now &&
+	       n < KEVENT_TIMER_BATCH) {
 		/* Each may publish what waited before it. */
 		if (++n % (KEVENT_PUBLISH_BATCH / KEVENT_TRIGGER_BUDGET) == 0) {
 			kevent_unlock(user, irqflags);
@@ -172,8 +195,13 @@ static enum hrtimer_restart kevent_clock_expired(struct hrtimer *hrtimer)
 				      kevent_timer_fill);
 	}
 	clock->running = false;
-	if (t)
-		kevent_clock_start(clock, t);
+	rest = kevent_timer_reserve(start);
+	if (t) {
+		at = t->due;
+		if (at <= now || rest > KEVENT_TIMER_DEBT)
+			at = max(at, ktime_add(kevent_clock_now(clock), rest));
+		kevent_clock_start(clock, t, at);
+	}
 	kevent_unlock(user, irqflags);
 	return HRTIMER_NORESTART;
 }

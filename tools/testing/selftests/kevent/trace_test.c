@@ -6,8 +6,7 @@
  *   source wakes -> kevent triggers -> queue publishes -> ring holds -> user
  *   consumes
  */
-#include "kevent_test.h"
-#include <sys/mount.h>
+#include "trace.h"
 
 #define MAX_HOPS	64
 #define COOKIE		0x123456789abULL
@@ -40,60 +39,23 @@ FIXTURE(trace)
 	struct ukevent_queue q;
 	struct hop hops[MAX_HOPS];
 	int nr;
-	char root[64];
-	char dir[128];	/* a trace buffer of our own */
+	struct tracer tracer;
 	char text[65536];
 };
-
-static int trace_write(const char *dir, const char *name, const char *text)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return write_text(path, text);
-}
-
-static int trace_read(const char *dir, const char *name, char *text, size_t size)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return read_text(path, text, size);
-}
 
 FIXTURE_SETUP(trace)
 {
 	self->q.fd = -1;
-	self->dir[0] = 0;
-	snprintf(self->root, sizeof(self->root), "/tmp/kevent-trace-%d",
-		 getpid());
-	mkdir("/tmp", 01777);
-	ASSERT_EQ(0, mkdir(self->root, 0700));
-	if (mount("none", self->root, "tracefs", 0, NULL)) {
-		rmdir(self->root);
-		SKIP(return, "no tracefs: %s (a kernel without CONFIG_TRACING)",
-		     strerror(errno));
-	}
-	snprintf(self->dir, sizeof(self->dir), "%s/instances/kevent_test",
-		 self->root);
-	rmdir(self->dir);	/* of a test that was killed */
-	ASSERT_EQ(0, mkdir(self->dir, 0700));
-	/* the hops of an event may be on several processors */
-	ASSERT_EQ(0, trace_write(self->dir, "trace_clock", "global"));
-	ASSERT_EQ(0, trace_write(self->dir, "events/kevent/enable", "1"));
+	TRACER_SETUP(&self->tracer);
+	ASSERT_EQ(0, trace_write(&self->tracer, "events/kevent/enable", "1"));
 	ASSERT_EQ(0, queue_init(&self->q, 8));
 }
 
 FIXTURE_TEARDOWN(trace)
 {
-	if (!self->dir[0])
-		return;
 	if (self->q.fd >= 0)
 		ukevent_queue_exit(&self->q);
-	EXPECT_EQ(0, trace_write(self->dir, "events/kevent/enable", "0"));
-	EXPECT_EQ(0, rmdir(self->dir));
-	umount(self->root);
-	rmdir(self->root);
+	EXPECT_EQ(0, tracer_close(&self->tracer));
 }
 
 /* A line of the trace: 1 if it is one of ours, 0 if not, -1 if it is odd. */
@@ -132,7 +94,7 @@ static int read_trace(FIXTURE_DATA(trace) * self)
 	int ret, at = 0;
 
 	self->nr = 0;
-	ret = trace_read(self->dir, "trace", self->text, sizeof(self->text));
+	ret = trace_read(&self->tracer, "trace", self->text, sizeof(self->text));
 	if (ret <= 0)
 		return -9999;
 	for (line = self->text; *line; line = end + 1) {
@@ -149,20 +111,6 @@ static int read_trace(FIXTURE_DATA(trace) * self)
 		self->nr += ret;
 	}
 	return self->nr;
-}
-
-/* Forgets what was traced so far. */
-static int clear_trace(FIXTURE_DATA(trace) * self)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/trace", self->dir);
-	fd = open(path, O_WRONLY | O_TRUNC);
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
 }
 
 /**
@@ -251,7 +199,7 @@ TEST_F(trace, poll)
 	__u64 id;
 
 	ASSERT_EQ(0, add_fd(self->q.fd, fd, EV_IN, KEVENT_EDGE, COOKIE, &id));
-	ASSERT_EQ(0, clear_trace(self));
+	ASSERT_EQ(0, trace_clear(&self->tracer));
 	ASSERT_EQ(0, eventfd_add(fd, 1));
 	EXPECT_EQ(0, take_and_tell(&self->q));
 	EXPECT_WAY(self, id, KEVENT_TYPE_POLL, EV_IN, EV_IN, EV_IN, 0);
@@ -266,7 +214,7 @@ TEST_F(trace, poll_asked)
 
 	ASSERT_EQ(0, pipe(p));
 	ASSERT_EQ(0, add_fd(self->q.fd, p[0], EV_IN, KEVENT_EDGE, COOKIE, &id));
-	ASSERT_EQ(0, clear_trace(self));
+	ASSERT_EQ(0, trace_clear(&self->tracer));
 	close(p[1]);
 	EXPECT_EQ(1, flush_ring(&self->q));
 	EXPECT_EQ(0, take_and_tell(&self->q));
@@ -284,7 +232,7 @@ TEST_F(trace, socket)
 	c = make_typed(KEVENT_OP_ADD, KEVENT_TYPE_SOCKET, s.fd,
 		       KEVENT_SOCK_RECV, KEVENT_EDGE, COOKIE);
 	ASSERT_EQ(0, do_change(self->q.fd, &c));
-	ASSERT_EQ(0, clear_trace(self));
+	ASSERT_EQ(0, trace_clear(&self->tracer));
 	ASSERT_EQ(1, send(s.peer, "x", 1, 0));
 	EXPECT_EQ(0, take_and_tell(&self->q));
 	EXPECT_WAY(self, c.id, KEVENT_TYPE_SOCKET,
@@ -313,7 +261,7 @@ TEST_F(trace, user)
 					    0, 0, COOKIE);
 
 	ASSERT_EQ(0, do_change(self->q.fd, &c));
-	ASSERT_EQ(0, clear_trace(self));
+	ASSERT_EQ(0, trace_clear(&self->tracer));
 	ASSERT_EQ(0, ukevent_trigger(&self->q, 5, 1));
 	EXPECT_EQ(0, take_and_tell(&self->q));
 	EXPECT_WAY(self, c.id, KEVENT_TYPE_USER, -1, KEVENT_USER_TRIGGERED,
@@ -329,7 +277,7 @@ TEST_F(trace, sleeper)
 
 	ASSERT_EQ(0, add_fd(self->q.fd, fd, EV_IN, KEVENT_EDGE, COOKIE, &id));
 	ASSERT_EQ(0, waiter_start(&w, &self->q, 1, NULL));
-	ASSERT_EQ(0, clear_trace(self));
+	ASSERT_EQ(0, trace_clear(&self->tracer));
 	ASSERT_EQ(0, eventfd_add(fd, 1));
 	EXPECT_EQ(1, waiter_result(&w));
 	EXPECT_EQ(0, take_and_tell(&self->q));
@@ -345,7 +293,7 @@ TEST_F(trace, last)
 	const struct hop *h = self->hops;
 
 	ASSERT_EQ(0, do_change(self->q.fd, &c));
-	ASSERT_EQ(0, clear_trace(self));
+	ASSERT_EQ(0, trace_clear(&self->tracer));
 	ASSERT_EQ(0, ukevent_op(&self->q, KEVENT_OP_REMOVE, KEVENT_TYPE_USER,
 				5));
 	EXPECT_EQ(0, take_and_tell(&self->q));
@@ -371,7 +319,7 @@ TEST_F(trace, formats)
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		snprintf(name, sizeof(name), "events/kevent/%s/format",
 			 names[i]);
-		ASSERT_LT(0, trace_read(self->dir, name, self->text,
+		ASSERT_LT(0, trace_read(&self->tracer, name, self->text,
 					sizeof(self->text)))
 			TH_LOG("%s", name);
 		p = strstr(self->text, "print fmt:");
