@@ -57,7 +57,8 @@
  *   kevent_wait(): BACKLOG -> publication, DEFERRED -> query or publication,
  *             RECHECK -> query
  *
- * PENDING in the ring is set while BACKLOG or DEFERRED is not empty.
+ * PENDING in the ring is set while BACKLOG or DEFERRED is not empty, or the last
+ * kevent_wait() has left out some of RECHECK.
  *
  * End of an interest
  * ------------------
@@ -130,8 +131,7 @@ void kevent_list_move(struct kevent *k, enum kevent_list list)
 		user->nr_listed[list]++;
 		k->flags |= KEVENT_F_LISTED;
 	}
-	if (user->attention & KEVENT_A_PENDING &&
-	    !user->nr_listed[KEVENT_BACKLOG] && !user->nr_listed[KEVENT_DEFERRED])
+	if (user->attention & KEVENT_A_PENDING && !kevent_holds_back(user))
 		kevent_ring_clear_pending(user);
 }
 

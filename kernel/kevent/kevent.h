@@ -31,7 +31,7 @@ struct ucounts;
 #define KEVENT_GFP		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL)
 /* Backlog entries that a trigger, one for each hook, publishes before its own. */
 #define KEVENT_TRIGGER_BUDGET	2
-/* Level interests that a kevent_wait() which does not sleep looks at. */
+/* Level interests that a kevent_wait() looks at, if it need not find more. */
 #define KEVENT_RECHECK_BUDGET	64U
 /* Publications after which a walk opens the lock for interrupts. */
 #define KEVENT_PUBLISH_BATCH	64
@@ -193,6 +193,7 @@ struct kevent_table {
  * @need_query: an interest was deferred for a query since the last walk
  * @query_woken: a waiter was woken for that
  * @poll_due: pollers of the queue are to be woken
+ * @walk_stopped: the last walk has left out level interests to be looked at
  * @noring: records are fetched by kevent_get_events()
  * @waiters: sleepers of kevent_wait(), first come first served
  * @min_want: no waiter wants fewer records than that
@@ -228,6 +229,7 @@ struct kevent_user {
 	bool			need_query;
 	bool			query_woken;
 	bool			poll_due;
+	bool			walk_stopped;
 	bool			noring;
 	u32			min_want;
 	u64			promised;
@@ -492,6 +494,7 @@ void kevent_user_put(struct kevent_user *user);
  * @deadline: end of the wait on @clock, in host time
  * @min_wait_ns: longest wait for more once there is a record, 0 for no limit
  * @min_wait_end: when that ends on CLOCK_MONOTONIC, 0 if it has not begun
+ * @budget: level interests to look at even if there are enough records
  * @copied: records that the call has copied already
  */
 struct kevent_wait_spec {
@@ -501,6 +504,7 @@ struct kevent_wait_spec {
 	ktime_t		deadline;
 	u64		min_wait_ns;
 	ktime_t		min_wait_end;
+	u32		budget;
 	u32		copied;
 };
 
@@ -594,6 +598,25 @@ static __always_inline void kevent_unlock_irq(struct kevent_user *user)
 	if (unlikely(user->attention & KEVENT_A_SLEEPERS))
 		kevent_notify(user);
 	spin_unlock_irq(&user->lock);
+}
+
+/* Is there a level interest whose record was consumed, to be looked at? */
+static inline bool kevent_recheck_due(struct kevent_user *user)
+{
+	const struct kevent *k =
+		list_first_entry_or_null(&user->lists[KEVENT_RECHECK],
+					 struct kevent, link);
+
+	/* In the order of publication: if not this one, none. */
+	return k && k->pos <= user->consumed;
+}
+
+/* Would a kevent_wait(0) publish something, or find something out? */
+static inline bool kevent_holds_back(const struct kevent_user *user)
+{
+	return user->nr_listed[KEVENT_BACKLOG] ||
+	       user->nr_listed[KEVENT_DEFERRED] ||
+	       (user->walk_stopped && user->nr_listed[KEVENT_RECHECK]);
 }
 
 #endif /* _KERNEL_KEVENT_H */

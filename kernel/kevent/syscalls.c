@@ -486,7 +486,7 @@ static int kevent_do_wait_args(const struct kevent_wait_call *call,
 			       struct kevent_wait_args __user *uargs, size_t size)
 {
 	struct kevent_wait_args args;
-	struct kevent_wait_spec spec = {};
+	struct kevent_wait_spec spec = { .budget = KEVENT_RECHECK_BUDGET };
 	bool failed = false;
 	int ret, done = 0;
 
@@ -533,7 +533,9 @@ restore:
 static int kevent_do_wait(const struct kevent_wait_call *call,
 			  struct kevent_wait_args __user *uargs, size_t size)
 {
-	struct kevent_wait_spec spec = { .may_sleep = true };
+	struct kevent_wait_spec spec = {
+		.may_sleep = true, .budget = KEVENT_RECHECK_BUDGET,
+	};
 
 	if (uargs)
 		return kevent_do_wait_args(call, uargs, size);

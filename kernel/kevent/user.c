@@ -142,18 +142,15 @@ static int kevent_file_release(struct inode *inode, struct file *file)
 static __poll_t kevent_file_poll(struct file *file, poll_table *wait)
 {
 	struct kevent_user *user = file->private_data;
-	struct kevent *k;
 	bool readable;
 
 	poll_wait(file, &user->poll_wait, wait);
 
 	spin_lock_irq(&user->lock);
 	kevent_ring_refresh(user);
-	k = list_first_entry_or_null(&user->lists[KEVENT_RECHECK],
-				     struct kevent, link);
 	readable = kevent_ring_unread(user) ||
 		   user->attention & KEVENT_A_PENDING ||
-		   (k && k->pos <= user->consumed);
+		   kevent_recheck_due(user);
 	user->attention |= KEVENT_A_SLEEPERS;
 	user->notified = user->produced;
 	user->poll_due = false;

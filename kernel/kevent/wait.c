@@ -8,6 +8,12 @@
  * waiters woken before, or, one of them, for a query; it collects and, if there
  * is still not enough, sleeps on.  One that leaves for another reason after it
  * was chosen passes that on.
+ *
+ * min_nr bounds the sleep, a budget the walk over level interests: a wait looks
+ * at that many, and at more while there is less than it would sleep for.  What it
+ * left out sets PENDING.  Who consumed a record of a level interest that holds on
+ * and does not come back has another sleeper look: kevent_get_events() by itself,
+ * the consumers of a ring by another kevent_wait().
  */
 
 #include <linux/file.h>
@@ -83,19 +89,19 @@ bool kevent_wake_waiters(struct kevent_user *user)
 /**
  * struct kevent_walk - how far a collection has got
  * @deferred: deferred interests still to look at
- * @recheck: level interests still to look at
- * @min_nr: stop re-checking when there are that many records
+ * @recheck: level interests it has not looked at
+ * @budget: how many of them it looks at whatever there is
+ * @least: records for which it looks at more of them
  * @flushes: how often the backlog was flushed and not emptied
- * @looked: at least one level interest was looked at
  * @full: the ring was found full
  * @pause: stopped only to let interrupts in
  */
 struct kevent_walk {
 	u32	deferred;
 	u32	recheck;
-	u32	min_nr;
+	u32	budget;
+	u32	least;
 	u32	flushes;
-	bool	looked;
 	bool	full;
 	bool	pause;
 };
@@ -132,7 +138,7 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 		if (!room && !walk->full) {
 			walk->full = true;
 			walk->deferred = min(walk->deferred, KEVENT_FULL_DEFERRED);
-			walk->recheck = min(walk->recheck, KEVENT_FULL_RECHECK);
+			walk->budget = min(walk->budget, KEVENT_FULL_RECHECK);
 		}
 		if (walk->deferred && user->nr_listed[KEVENT_DEFERRED]) {
 			walk->deferred--;
@@ -147,8 +153,8 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 				continue;
 			}
 		} else if (walk->recheck && user->nr_listed[KEVENT_RECHECK]) {
-			if (walk->looked && walk->min_nr &&
-			    kevent_ring_unread(user) >= walk->min_nr)
+			if (!walk->budget &&
+			    kevent_ring_unread(user) >= walk->least)
 				return NULL;
 			k = list_first_entry(&user->lists[KEVENT_RECHECK],
 					     struct kevent, link);
@@ -156,7 +162,7 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 			if (k->pos > user->consumed)
 				return NULL;
 			walk->recheck--;
-			walk->looked = true;
+			walk->budget -= !!walk->budget;
 			kevent_unlist_recheck(k);
 		} else {
 			return NULL;
@@ -173,18 +179,29 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 	}
 }
 
+/* Has the walk left out a level interest to be looked at? */
+static void kevent_end_walk(struct kevent_user *user,
+			    const struct kevent_walk *walk)
+{
+	user->walk_stopped = walk->recheck && kevent_recheck_due(user);
+	if (user->walk_stopped)
+		kevent_ring_set_pending(user);
+	else if (user->attention & KEVENT_A_PENDING && !kevent_holds_back(user))
+		kevent_ring_clear_pending(user);
+}
+
 /*
- * Publish what was held back and look again at level interests: all that were
- * on the list if the caller @would_sleep.
+ * Publish what was held back and look again at level interests: at as many as the
+ * @budget, and once at each that was on the list until there are @least records.
  *
  * No lock is held over a query, and files are released with none, before the
  * caller sleeps.
  *
  * Return: the number of unconsumed records.
  */
-static u32 kevent_collect(struct kevent_user *user, u32 min_nr, bool would_sleep)
+static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 {
-	struct kevent_walk walk = { .min_nr = min_nr };
+	struct kevent_walk walk = { .least = least, .budget = budget };
 	struct file *file = NULL;
 	struct kevent *k;
 	u32 unread, bits, looks = 0;
@@ -195,13 +212,13 @@ static u32 kevent_collect(struct kevent_user *user, u32 min_nr, bool would_sleep
 	kevent_ring_refresh(user);
 	walk.deferred = user->nr_listed[KEVENT_DEFERRED];
 	walk.recheck = user->nr_listed[KEVENT_RECHECK];
-	if (!would_sleep)
-		walk.recheck = min(walk.recheck, KEVENT_RECHECK_BUDGET);
 	user->need_query = false;
 	user->query_woken = false;
 	for (;;) {
 		k = kevent_next_query(user, &walk);
 		unread = kevent_ring_unread(user);
+		if (!k && !walk.pause)
+			kevent_end_walk(user, &walk);
 		kevent_unlock_irq(user);
 		if (file)
 			__fput_sync(file);
@@ -221,7 +238,8 @@ static u32 kevent_collect(struct kevent_user *user, u32 min_nr, bool would_sleep
 		}
 		if (fatal_signal_pending(current)) {
 			walk.deferred = 0;
-			walk.recheck = 0;
+			walk.budget = 0;
+			walk.least = 0;
 			user->need_query = true;
 		}
 	}
@@ -330,16 +348,17 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		     struct kevent_wait_spec *spec)
 {
 	bool timed_out = !spec->may_sleep, idle;
-	u32 unread = 0, some;
+	u32 unread = 0, least, some;
 
 	for (;;) {
 		/* Nothing to collect: kevent_sleep() looks again, and at the ring. */
 		idle = !unread && !timed_out && min_nr &&
 		       kevent_is_idle(user) && !signal_pending(current);
+		/* Who has no ring does not see PENDING: one for now, if there is. */
+		least = timed_out || !min_nr ? user->noring : min_nr;
 		/* Who is woken because there are enough collected before. */
 		if (!idle && (unread < min_nr || !min_nr))
-			unread = kevent_collect(user, min_nr,
-						!timed_out && min_nr);
+			unread = kevent_collect(user, least, spec->budget);
 		if (unread >= min_nr || timed_out)
 			break;
 		some = unread || spec->copied;
@@ -402,8 +421,12 @@ static int kevent_copy_records(struct kevent_user *user,
 						       user->mask];
 		/* Nobody is to be woken for what is being copied. */
 		user->promised += claimed;
-		/* What now has room of its own is for a sleeper to collect. */
-		if (!claimed && user->attention & KEVENT_A_PENDING)
+		/*
+		 * What now has room of its own, or may hold still, is for a sleeper
+		 * to collect, or for one who is about to sleep.
+		 */
+		if (!claimed && (user->attention & KEVENT_A_PENDING ||
+				 kevent_recheck_due(user)))
 			user->need_query = true;
 		kevent_unlock_irq(user);
 		left = claimed ? copy_to_user(buf + copied, chunk,
@@ -438,6 +461,7 @@ int kevent_wait_copy(struct kevent_user *user, struct ukevent __user *buf,
 	for (;;) {
 		missing = min_nr > spec->copied ? min_nr - spec->copied : 0;
 		need = min(missing, user->mask + 1);
+		spec->budget = max_nr - spec->copied;
 		ret = kevent_wait_ring(user, need, spec);
 		if (ret < 0)
 			return spec->copied ?: ret;

@@ -458,7 +458,8 @@ struct kevent_params {
  * The flag word in the ring mapping, written by the kernel only:
  *
  * - %KEVENT_RING_PENDING: the kernel holds back events that a
- *   kevent_wait(0) would publish or find out about.  Look after advancing the
+ *   kevent_wait(0) would publish or find out about, or the last call has looked
+ *   at some level interests only.  Look after advancing the
  *   consumer index and a full fence; enter when the ring is empty, or when
  *   min(entries, %KEVENT_FLUSH_RECORDS) records were taken since the last
  *   entry.

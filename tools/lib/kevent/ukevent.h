@@ -25,8 +25,9 @@
  *   out because a record for it is still unread: a program that acts after E
  *   sees that change.  So: copy out, advance, fence, and only then act.
  *
- * One consumer: ukevent_take().  Several threads on one queue:
- * ukevent_take_shared() in all of them; the two must not be mixed.
+ * One consumer: ukevent_take(), ukevent_dequeue().  Several threads on one queue:
+ * ukevent_take_shared(), ukevent_dequeue_shared() in all of them; the two must not
+ * be mixed.
  *
  * Functions return a negative error number and leave errno alone.
  */
@@ -63,6 +64,7 @@
  * @has_level: there are level interests, which ukevent_add_poll() notes: the
  *	kernel is then entered every @flush_after records, and when the ring is
  *	empty, as only that publishes them again
+ * @sleepers: threads asleep in ukevent_dequeue_shared()
  * @producer: producer index, in the ring mapping
  * @flags: flag word, in the ring mapping
  * @records: the records, in the ring mapping
@@ -79,6 +81,7 @@ struct ukevent_queue {
 	uint32_t		flush_after;
 	uint32_t		taken;
 	int			has_level;
+	uint32_t		sleepers;
 	const uint32_t		*producer;
 	const uint32_t		*flags;
 	const struct ukevent	*records;
@@ -362,6 +365,46 @@ static inline int ukevent_dequeue(struct ukevent_queue *q, struct ukevent *ev,
 				  uint64_t timeout_ns)
 {
 	return ukevent_dequeue_batch(q, ev, 1, timeout_ns);
+}
+
+/**
+ * ukevent_dequeue_shared - the same with several consumers
+ * @q: the queue
+ * @buf: receives the records
+ * @max: room in @buf
+ * @timeout_ns: sleep at most that long, 0 for not at all, or %UKEVENT_FOREVER
+ *
+ * What a level interest told goes on holding for the others: if some of them sleep
+ * the kernel is entered once more, to look and to wake the next.  Sleepers of other
+ * processes are not known here: there use one-shot or dispatch interests.
+ *
+ * Return: number of records, 0 after the timeout or if others took what woke this
+ * one before it, or a negative error number.
+ */
+static inline int ukevent_dequeue_shared(struct ukevent_queue *q,
+					 struct ukevent *buf, uint32_t max,
+					 uint64_t timeout_ns)
+{
+	uint32_t n, sleeps = timeout_ns ? 1 : 0;
+	int ret, waited = 0;
+
+	while (!(n = ukevent_take_shared(q, buf, max))) {
+		if (waited && timeout_ns != UKEVENT_FOREVER)
+			return 0;
+		if (!sleeps && !q->has_level && !ukevent_flush_due(q, 1))
+			return 0;
+		/* Before it looks for the last time; read after fence E. */
+		__atomic_fetch_add(&q->sleepers, sleeps, __ATOMIC_SEQ_CST);
+		ret = ukevent_wait(q, sleeps, timeout_ns);
+		__atomic_fetch_sub(&q->sleepers, sleeps, __ATOMIC_RELAXED);
+		if (ret < 0)
+			return ret;
+		waited = 1;
+	}
+	if (ukevent_flush_due(q, 0) ||
+	    (q->has_level && __atomic_load_n(&q->sleepers, __ATOMIC_RELAXED)))
+		ukevent_wait(q, 0, 0);
+	return n;
 }
 
 /**
