@@ -7,8 +7,9 @@
 # the guest hangs when it tells nothing new:
 #   STALL         for that many seconds (default 600, sanitised kernels 1200)
 #   BOOT_TIMEOUT  likewise, as long as it boots (default 120)
-#   NMI_TIMEOUT   likewise, when asked by an NMI where it is (default 60)
-#   TIMEOUT       and if it goes on for ever, seconds for all (default 7200, 14400)
+#   NMI_TIMEOUT   likewise, when asked by an NMI where it is (default 300)
+#   TIMEOUT       and if it goes on for ever, seconds for all tests (default 7200,
+#                 14400); ten times BOOT_TIMEOUT to boot
 #   PERCENT       length of the race loops (default 100, sanitised kernels 15)
 #   TESTS         what to run, e.g. kevent:abi_test (default kevent)
 #   KEVENT_BITS   32: as 32-bit programs
@@ -21,6 +22,7 @@ case $variant in
 plain) mem=1G limit=${TIMEOUT:-7200} stall=${STALL:-600} percent=${PERCENT:-100} ;;
 *) mem=3G limit=${TIMEOUT:-14400} stall=${STALL:-1200} percent=${PERCENT:-15} ;;
 esac
+boot_limit=${BOOT_TIMEOUT:-120} nmi_limit=${NMI_TIMEOUT:-300}
 
 # Nothing of an earlier run may count.
 rm -f "$logs"/*
@@ -55,7 +57,7 @@ kill_guest()
 {
 	local until=$((EPOCHSECONDS + 10 * nmi_limit))
 	judged=$(log_size kernel)
-	if ready; then
+	if [[ $up ]]; then
 		timeout 2 tee "$logs/monitor.in" <<<nmi >/dev/null || true
 		until silent kernel "$nmi_limit" || ((EPOCHSECONDS >= until)); do
 			kill -0 $qemu 2>/dev/null || return 0
@@ -65,13 +67,14 @@ kill_guest()
 	kill -9 $qemu 2>/dev/null || true
 }
 
-begin=$EPOCHSECONDS nmi_limit=${NMI_TIMEOUT:-60} hang='' judged=''
+begin=$EPOCHSECONDS up='' hang='' judged=''
 while kill -0 $qemu 2>/dev/null; do
+	if [[ ! $up ]] && ready; then up=1 begin=$EPOCHSECONDS; fi
 	now=$((EPOCHSECONDS - begin))
-	if ((now >= limit)); then
+	if ((now >= (up ? limit : 10 * boot_limit))); then
 		hang="not finished after $now s"
-	elif ! ready; then
-		if silent kernel "${BOOT_TIMEOUT:-120}"; then hang="nothing new for ${BOOT_TIMEOUT:-120} s"; fi
+	elif [[ ! $up ]]; then
+		if silent kernel "$boot_limit"; then hang="nothing new for $boot_limit s"; fi
 	else
 		if silent guest "$stall"; then hang="nothing new for $stall s, in $(current_test)"; fi
 		progress "$label: $(tests_done) tests done, $(current_test)"
