@@ -97,7 +97,7 @@ boot()
 		-cpu max,erms=off,fsrm=off -m 1024 \
 		-nodefaults -no-reboot -display none -serial "file:$console" \
 		-kernel "$dir/bzImage" -initrd "$dir/initramfs$suffix.gz" \
-		-append 'console=ttyS0 quiet panic=-1 noreplace-smp nokaslr' \
+		-append 'console=ttyS0 quiet panic=-1 no_timer_check noreplace-smp nokaslr' \
 		-plugin "file=$dir/insn.so,out=$dir/windows$suffix.txt" \
 		</dev/null >"$qemu_log" 2>&1 &
 	emulator=$!
