@@ -1419,10 +1419,12 @@ TEST_F(timer, last_held_back)
 {
 	struct ukevent_queue *q = &self->q;
 	struct kevent_change c;
+	__u64 id;
 
 	c = timer_change(KEVENT_OP_ADD, 1, 0, NSEC_PER_MSEC, KEVENT_DISPATCH |
 			 KEVENT_WANT_LAST, 7);
 	ASSERT_EQ(0, do_change(q->fd, &c));
+	id = c.id;
 	EXPECT_TIMER(q, 7, 0, 1);
 	EXPECT_EQ(0, op_timer(q, KEVENT_OP_REMOVE, 1));
 	sleep_ms(TEST_SHORT_MS);
@@ -1430,7 +1432,7 @@ TEST_F(timer, last_held_back)
 	/* the number is free, the last record comes with the ENABLE */
 	ASSERT_EQ(0, add_timer(q, 1, FAR, 0, 0, 8));
 	c = make_typed(KEVENT_OP_ENABLE, TIMER, 0, 0, KEVENT_BY_ID, 0);
-	c.id = 1;
+	c.id = id;
 	EXPECT_EQ(-ENOENT, do_change(q->fd, &c));
 	EXPECT_EQ(1, in_ring(q));
 	EXPECT_TAKE_TYPED(q, TIMER, 7, 0, LAST, 0, 0);
