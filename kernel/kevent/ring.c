@@ -8,6 +8,8 @@
 
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/personality.h>
+#include <linux/sched.h>
 #include <linux/vmalloc.h>
 #include <asm/shmparam.h>
 
@@ -39,8 +41,6 @@ int kevent_ring_alloc(struct kevent_user *user, u32 entries)
 
 	BUILD_BUG_ON(offsetof(struct kevent_ring, records) != 64);
 	BUILD_BUG_ON(sizeof(struct ukevent) != KEVENT_RECORD_SIZE);
-	BUILD_BUG_ON(KEVENT_MMAP_CONSUMER <
-		     64 + KEVENT_MAX_ENTRIES * sizeof(struct ukevent));
 
 	if (!kevent_charge_pages(user, 1 + (size >> PAGE_SHIFT)))
 		return -ENOSPC;
@@ -53,8 +53,8 @@ int kevent_ring_alloc(struct kevent_user *user, u32 entries)
 	if (!user->area)
 		return -ENOMEM;
 	user->area_pages = 1 + (size >> PAGE_SHIFT);
-	user->consumer = user->area;
-	user->ring = user->area + PAGE_SIZE;
+	user->consumer = user->area + KEVENT_MMAP_CONSUMER;
+	user->ring = user->area + KEVENT_MMAP_RING;
 	user->mask = entries - 1;
 	return 0;
 }
@@ -78,29 +78,28 @@ void kevent_ring_free(struct kevent_user *user)
 int kevent_ring_mmap(struct kevent_user *user, struct vm_area_struct *vma)
 {
 	unsigned long size = vma->vm_end - vma->vm_start;
-	unsigned long first_page;
 
 	if (user->noring || !(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
-	if (vma->vm_flags & VM_EXEC)
+	/* Reading implies it for old programs: they get a mapping without. */
+	if (vma->vm_flags & VM_EXEC && !(current->personality & READ_IMPLIES_EXEC))
 		return -EPERM;
 
 	if (vma->vm_pgoff == KEVENT_MMAP_CONSUMER >> PAGE_SHIFT) {
 		if (size != PAGE_SIZE)
 			return -EINVAL;
-		first_page = 0;
 	} else if (vma->vm_pgoff == KEVENT_MMAP_RING >> PAGE_SHIFT) {
 		if (size != kevent_ring_size(user))
 			return -EINVAL;
 		if (vma->vm_flags & VM_WRITE)
 			return -EPERM;
 		vm_flags_clear(vma, VM_MAYWRITE);
-		first_page = 1;
 	} else {
 		return -EINVAL;
 	}
 	/* VM_DONTEXPAND and VM_DONTDUMP are set by remap_vmalloc_range_partial() */
-	vm_flags_mod(vma, VM_DONTCOPY, VM_MAYEXEC);
+	vm_flags_mod(vma, VM_DONTCOPY, VM_EXEC | VM_MAYEXEC);
+	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
 	return remap_vmalloc_range_partial(vma, vma->vm_start, user->area,
-					   first_page, size);
+					   vma->vm_pgoff, size);
 }

@@ -26,9 +26,12 @@ struct kevent_ring {
 	struct ukevent	records[];
 };
 
-/* mmap offsets, far enough apart for the largest ring */
-#define KEVENT_MMAP_RING	0UL
-#define KEVENT_MMAP_CONSUMER	0x10000000UL
+/*
+ * mmap offsets: those in the area, so that where caches alias the program's
+ * address has the colour of the kernel's.
+ */
+#define KEVENT_MMAP_CONSUMER	0UL
+#define KEVENT_MMAP_RING	PAGE_SIZE
 
 int kevent_ring_alloc(struct kevent_user *user, u32 entries);
 void kevent_ring_free(struct kevent_user *user);
