@@ -13,45 +13,65 @@
 #include "table.h"
 #include "trace.h"
 
+/* Operations that say what an interest is to be take this one. */
+#define KEVENT_SETS	KEVENT_START_DISABLED
+
 static const u32 kevent_op_flags[] = {
-	[KEVENT_OP_ADD]		= KEVENT_MODES | KEVENT_WANT_LAST |
-				  KEVENT_START_DISABLED,
-	[KEVENT_OP_MODIFY]	= KEVENT_MODES | KEVENT_BY_ID,
-	[KEVENT_OP_REMOVE]	= KEVENT_BY_ID | KEVENT_ACK,
+	[KEVENT_OP_ADD]		= KEVENT_MODES | KEVENT_LAST | KEVENT_SETS,
+	[KEVENT_OP_MODIFY]	= KEVENT_MODES | KEVENT_LAST | KEVENT_SETS |
+				  KEVENT_BY_ID,
+	[KEVENT_OP_REMOVE]	= KEVENT_BY_ID | KEVENT_ACK | KEVENT_NO_LAST,
 	[KEVENT_OP_ENABLE]	= KEVENT_BY_ID,
 	[KEVENT_OP_DISABLE]	= KEVENT_BY_ID,
 	[KEVENT_OP_TRIGGER]	= KEVENT_BY_ID,
+	[KEVENT_OP_SET]		= KEVENT_MODES | KEVENT_LAST | KEVENT_SETS,
+	[KEVENT_OP_QUERY]	= KEVENT_BY_ID,
 };
+
+/* What an operation that sets nothing has no use for; @ops is NULL for QUERY. */
+static int kevent_check_plain(const struct kevent_change *change,
+			      const struct kevent_source_ops *ops)
+{
+	if (change->cookie)
+		return -EINVAL;
+	if (change->op == KEVENT_OP_TRIGGER)
+		return ops->trigger ? ops->check(change) : -EOPNOTSUPP;
+	if (!ops && !(change->flags & KEVENT_BY_ID))
+		return -EINVAL;
+	return kevent_is_plain(change) ? 0 : -EINVAL;
+}
 
 /* Everything that can be told from the entry alone. */
 static int kevent_check_change(const struct kevent_change *change,
 			       const struct kevent_source_ops *ops)
 {
 	u32 modes = change->flags & KEVENT_MODES;
-	bool sets_events = change->op == KEVENT_OP_ADD ||
-			   change->op == KEVENT_OP_MODIFY;
 	u32 flags, events = 0;
 
 	if (!change->op || change->op >= ARRAY_SIZE(kevent_op_flags))
 		return -EINVAL;
 	if (IS_ERR(ops))
 		return PTR_ERR(ops);
-	flags = kevent_op_flags[change->op];
-	if (sets_events) {
+	flags = KEVENT_DEPENDS |
+		kevent_op_flags[array_index_nospec(change->op,
+						   ARRAY_SIZE(kevent_op_flags))];
+	if (flags & KEVENT_SETS) {
 		flags |= ops->set_flags;
 		events = ops->valid_events;
+		if (change->op == KEVENT_OP_ADD)
+			flags |= ops->add_flags;
 	}
-	if (change->op == KEVENT_OP_ADD)
-		flags |= ops->add_flags;
 	if ((change->flags & ~flags) | (modes & (modes - 1)) |
 	    (change->events & ~events) |
+	    (change->flags & KEVENT_BY_ID ? change->ident : change->id) |
 	    change->reserved[0] | change->reserved[1])
 		return -EINVAL;
-	if (change->id && !(change->flags & KEVENT_BY_ID))
+	if (!(flags & KEVENT_SETS))
+		return kevent_check_plain(change, ops);
+	if (change->flags & KEVENT_HOLD_LAST &&
+	    ~change->flags & (KEVENT_DISPATCH | KEVENT_WANT_LAST))
 		return -EINVAL;
-	if (change->op == KEVENT_OP_TRIGGER && !ops->trigger)
-		return -EOPNOTSUPP;
-	if (ops->check && (sets_events || change->op == KEVENT_OP_TRIGGER))
+	if (ops->check)
 		return ops->check(change);
 	return kevent_is_plain(change) ? 0 : -EINVAL;
 }
@@ -88,6 +108,13 @@ static u16 kevent_mode_flags(const struct kevent_source_ops *ops, u32 flags)
 		return KEVENT_ONESHOT;
 	flags &= KEVENT_MODES;
 	return flags || ops->rereadable ? flags : KEVENT_EDGE;
+}
+
+/* The flags that ADD and MODIFY set. */
+static u16 kevent_set_flags(const struct kevent_source_ops *ops, u32 flags)
+{
+	return kevent_mode_flags(ops, flags) |
+	       (flags & (KEVENT_LAST | KEVENT_START_DISABLED));
 }
 
 /* The source is attached: let what it said meanwhile out.  user->lock is held. */
@@ -143,10 +170,8 @@ static struct kevent *kevent_new(struct kevent_user *user,
 	*k = (struct kevent){
 		.user	= user,
 		.events	= change->events | ops->always_events,
-		.flags	= KEVENT_F_NEW | kevent_mode_flags(ops, change->flags) |
-			  (change->flags & (KEVENT_WANT_LAST | KEVENT_EXCLUSIVE)) |
-			  (change->flags & KEVENT_START_DISABLED ?
-			   KEVENT_F_DISABLED : 0) |
+		.flags	= KEVENT_F_NEW | kevent_set_flags(ops, change->flags) |
+			  (change->flags & KEVENT_EXCLUSIVE) |
 			  (ops->fill ? KEVENT_F_DATA : 0),
 		.type	= change->type,
 		.cookie	= change->cookie,
@@ -236,8 +261,12 @@ static void kevent_replace(struct kevent *k, const struct kevent_change *change)
 {
 	const struct kevent_source_ops *ops = kevent_ops(k);
 
-	k->flags &= ~KEVENT_MODES;
-	k->flags |= kevent_mode_flags(ops, change->flags);
+	k->flags &= ~(KEVENT_MODES | KEVENT_LAST | KEVENT_F_DISABLED);
+	k->flags |= kevent_set_flags(ops, change->flags);
+	/* Who arms it is done with its record. */
+	if (k->flags & KEVENT_F_HELD &&
+	    ~k->flags & (KEVENT_F_DISABLED | KEVENT_WANT_LAST))
+		k->flags &= ~KEVENT_F_HELD;
 	k->cookie = change->cookie;
 	WRITE_ONCE(k->events, change->events | ops->always_events);
 }
@@ -248,11 +277,12 @@ static int kevent_modify_attached(struct kevent *k, bool pinned,
 	__releases(k->user->lock)
 {
 	const struct kevent_source_ops *ops = kevent_ops(k);
-	bool query = !(k->flags & KEVENT_F_DISABLED);
 	u32 pass_on = kevent_to_pass_on(k), bits;
+	bool query;
 
 	kevent_forget(k);
 	kevent_replace(k, change);
+	query = !(k->flags & KEVENT_F_DISABLED);
 	k->pending &= k->events;
 	bits = k->pending;
 	if (bits && query) {
@@ -380,10 +410,15 @@ static int kevent_disable(struct kevent *k, bool pinned)
  * the last reference to its file is gone; @file is NULL then, and if there is none.
  */
 static int kevent_change_found(struct kevent *k, bool pinned, struct file *file,
-			       const struct kevent_change *change)
+			       struct kevent_change *change)
 	__releases(k->user->lock)
 {
+	u16 forget = 0;
+
 	switch (change->op) {
+	case KEVENT_OP_SET:
+		change->id = k->id;
+		fallthrough;
 	case KEVENT_OP_MODIFY:
 		return kevent_modify(k, pinned, file, change);
 	case KEVENT_OP_ENABLE:
@@ -391,8 +426,11 @@ static int kevent_change_found(struct kevent *k, bool pinned, struct file *file,
 	case KEVENT_OP_DISABLE:
 		return kevent_disable(k, pinned);
 	default:	/* REMOVE */
-		kevent_remove(k, pinned, change->flags & KEVENT_ACK ?
-			      KEVENT_F_HELD : 0);
+		if (change->flags & KEVENT_NO_LAST)
+			forget = KEVENT_F_HELD | KEVENT_WANT_LAST;
+		else if (change->flags & KEVENT_ACK)
+			forget = KEVENT_F_HELD;
+		kevent_remove(k, pinned, forget);
 		return 0;
 	}
 }
@@ -400,46 +438,76 @@ static int kevent_change_found(struct kevent *k, bool pinned, struct file *file,
 static int kevent_change_by_fd(struct kevent_user *user,
 			       const struct kevent_entry *entry)
 {
-	const struct kevent_change *change = entry->change;
+	struct kevent_change *change = entry->change;
 	struct kevent *k;
-	int ret;
 
 	if (change->ident > INT_MAX)
 		return -EBADF;
 	CLASS(fd, f)(change->ident);
 	if (fd_empty(f))
 		return -EBADF;
-	if (change->op == KEVENT_OP_ADD) {
-		ret = entry->ops->check_file(change, fd_file(f));
-		return ret ?: kevent_add(user, entry, fd_file(f));
+	if (change->op != KEVENT_OP_ADD) {
+		kevent_lock_irq(user);
+		k = kevent_find_file(user, change->type, fd_file(f), change->ident);
+		if (k)
+			return kevent_change_found(k, true, fd_file(f), change);
+		kevent_unlock_irq(user);
+		if (change->op != KEVENT_OP_SET)
+			return -ENOENT;
+		change->op = KEVENT_OP_ADD;	/* and undone as one */
 	}
-	kevent_lock_irq(user);
-	k = kevent_find_file(user, change->type, fd_file(f), change->ident);
-	if (k)
-		return kevent_change_found(k, true, fd_file(f), change);
-	kevent_unlock_irq(user);
-	return -ENOENT;
+	return entry->ops->check_file(change, fd_file(f)) ?:
+	       kevent_add(user, entry, fd_file(f));
 }
 
 static int kevent_change_by_number(struct kevent_user *user,
 				   const struct kevent_entry *entry)
 {
-	const struct kevent_change *change = entry->change;
+	struct kevent_change *change = entry->change;
 	struct kevent *k;
 
-	if (change->op == KEVENT_OP_ADD)
-		return kevent_add(user, entry, NULL);
-	kevent_lock_irq(user);
-	k = kevent_find_number(user, change->type, change->ident);
-	if (k)
-		return kevent_change_found(k, true, NULL, change);
-	kevent_unlock_irq(user);
-	return -ENOENT;
+	if (change->op != KEVENT_OP_ADD) {
+		kevent_lock_irq(user);
+		k = kevent_find_number(user, change->type, change->ident);
+		if (k)
+			return kevent_change_found(k, true, NULL, change);
+		kevent_unlock_irq(user);
+		if (change->op != KEVENT_OP_SET)
+			return -ENOENT;
+		change->op = KEVENT_OP_ADD;	/* and undone as one */
+	}
+	return kevent_add(user, entry, NULL);
+}
+
+/* QUERY; user->lock is held. */
+static int kevent_answer(const struct kevent *k, struct kevent_change *change)
+{
+	if (k->flags & KEVENT_F_DEAD)
+		return -ENOENT;
+	change->type = k->type;
+	change->flags = k->flags & (KEVENT_F_USER | KEVENT_F_DISABLED);
+	change->cookie = k->cookie;
+	change->ident = kevent_ident(k);
+	change->events = k->events & kevent_ops(k)->valid_events;
+	return 0;
+}
+
+/* Is the holder of a record of HOLD_LAST done with it? */
+static bool kevent_acknowledges(const struct kevent_change *change)
+{
+	switch (change->op) {
+	case KEVENT_OP_ENABLE:
+		return true;
+	case KEVENT_OP_MODIFY:
+		return !(change->flags & KEVENT_START_DISABLED);
+	default:
+		return change->flags & KEVENT_ACK;
+	}
 }
 
 /* @forget: flags that a REMOVE takes off the interest first. */
 static int kevent_change_by_id(struct kevent_user *user,
-			       const struct kevent_change *change, u16 forget)
+			       struct kevent_change *change, u16 forget)
 {
 	struct kevent *k;
 	struct file *file;
@@ -449,12 +517,13 @@ static int kevent_change_by_id(struct kevent_user *user,
 	kevent_lock_irq(user);
 	k = kevent_find_id(user, change->id);
 	if (!k || k->type != change->type) {
+		ret = k && change->op == KEVENT_OP_QUERY ?
+		      kevent_answer(k, change) : -ENOENT;
 		kevent_unlock_irq(user);
-		return -ENOENT;
+		return ret;
 	}
 	if (k->flags & KEVENT_F_DEAD) {		/* and HELD */
-		if (change->op == KEVENT_OP_ENABLE ||
-		    change->flags & KEVENT_ACK)
+		if (kevent_acknowledges(change))
 			kevent_release_held(k);
 		kevent_unlock_irq(user);
 		return -ENOENT;
@@ -515,25 +584,28 @@ static bool kevent_looks_up(const struct kevent_entry *entry)
  *
  * May read user memory and wait for file systems; no lock is held.
  *
- * Return: whether something was looked up, and kevent_unprepare() is due.
+ * Return: %KEVENT_LOOKED_UP if something was, and kevent_unprepare() is due,
+ * %KEVENT_ASKS if it is to be answered as a whole, or 0.
  */
-bool kevent_prepare(struct kevent_entry *entry)
+unsigned int kevent_prepare(struct kevent_entry *entry)
 {
 	struct kevent_change *change = entry->change;
 
-	entry->ops = kevent_source(change->type);
+	entry->ops = kevent_source(change);
 	change->result = kevent_check_change(change, entry->ops);
 	if (change->result)
 		entry->ops = NULL;
+	if (!entry->ops)
+		return change->op == KEVENT_OP_QUERY ? KEVENT_ASKS : 0;
 	if (!kevent_looks_up(entry))
-		return false;
+		return 0;
 	change->result = entry->ops->look_up(change, &entry->path);
 	/* A call is not restarted for one of its entries. */
 	if (change->result <= -ERESTARTSYS)
 		change->result = -EINTR;
 	if (change->result)
 		entry->ops = NULL;
-	return true;
+	return KEVENT_LOOKED_UP;
 }
 
 /**
@@ -549,7 +621,8 @@ void kevent_unprepare(struct kevent_entry *entry)
 /**
  * kevent_apply - apply one change
  * @user: the queue, its mutex held unless the operation is TRIGGER
- * @entry: the change, prepared; gets the id of an interest that was added
+ * @entry: the change, prepared and found right; gets the id of an interest that
+ *	was added or set, and what a QUERY asks for
  *
  * Return: 0 or the negative error number for this entry.
  */
@@ -573,6 +646,8 @@ int kevent_apply(struct kevent_user *user, struct kevent_entry *entry)
 	case KEVENT_IDENT_NONE:
 		if (change->op == KEVENT_OP_ADD)
 			return kevent_add(user, entry, NULL);
+		if (change->op == KEVENT_OP_SET)
+			return -EOPNOTSUPP;
 	}
 	return -EINVAL;
 }
@@ -582,7 +657,7 @@ int kevent_apply(struct kevent_user *user, struct kevent_entry *entry)
  * @user: the queue, its mutex held
  * @added: the change, with the id it got
  */
-void kevent_undo_add(struct kevent_user *user, const struct kevent_change *added)
+void kevent_undo_add(struct kevent_user *user, struct kevent_change *added)
 {
 	lockdep_assert_held(&user->mutex);
 	/* It may have ended, by a record or the close of its file. */

@@ -91,9 +91,9 @@
  * come.  REMOVE has that of the attachment.  Each struct kevent keeps its
  * kevent_user.  refs reaches 0 under user->lock only, in any context.
  *
- * With DISPATCH and WANT_LAST the last record waits for the acknowledgment of
- * the previous one: the dead interest keeps its id, HELD, by which ENABLE finds
- * it.
+ * With HOLD_LAST the last record waits for the acknowledgment of the previous one:
+ * the dead interest keeps its id, HELD, where what arms it by id, or REMOVE
+ * with ACK, finds it.
  *
  * An exclusive interest that ends or is disabled while records of it are unread
  * wakes the source again, so that another queue hears of it: after it can no

@@ -22,9 +22,7 @@ static void kevent_show(struct seq_file *m, const struct kevent *k)
 	const struct kevent_source_ops *ops = kevent_ops(k);
 
 	seq_printf(m, "id: %llu type: %s ident: %llu events: %x cookie: %llx flags: %x",
-		   k->id, ops->name,
-		   ops->identity == KEVENT_IDENT_NUMBER ?
-		   kevent_to_number(k)->number : (u64)k->fd,
+		   k->id, ops->name, kevent_ident(k),
 		   k->events & ops->valid_events, k->cookie,
 		   k->flags & KEVENT_F_USER);
 	/* What is being attached has nothing to show yet. */

@@ -13,6 +13,7 @@
 #include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/nospec.h>
 #include <linux/path.h>
 #include <linux/poll.h>
 #include <linux/refcount.h>
@@ -43,13 +44,14 @@ struct ucounts;
 
 /* struct kevent.flags; what programs ask for keeps its value of the UAPI. */
 #define KEVENT_MODES	(KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH)
-#define KEVENT_F_USER	(KEVENT_MODES | KEVENT_WANT_LAST | KEVENT_EXCLUSIVE)
-#define KEVENT_F_GONE		0x0010	/* the source is, a record is to come */
+#define KEVENT_LAST	(KEVENT_WANT_LAST | KEVENT_HOLD_LAST)
+#define KEVENT_F_USER	(KEVENT_MODES | KEVENT_LAST | KEVENT_EXCLUSIVE)
+#define KEVENT_F_DISABLED	KEVENT_START_DISABLED	/* publish nothing */
 #define KEVENT_F_NEW		0x0100	/* attach is running: only accumulate */
-#define KEVENT_F_DISABLED	0x0200	/* publish nothing until enabled */
+#define KEVENT_F_GONE		0x0200	/* the source is, a record is to come */
 #define KEVENT_F_DEAD		0x0400	/* has ended */
 #define KEVENT_F_QUERY		0x0800	/* ask the source before publishing */
-#define KEVENT_F_HELD		0x1000	/* dispatch record not yet acknowledged */
+#define KEVENT_F_HELD		0x1000	/* HOLD_LAST: record not yet acknowledged */
 #define KEVENT_F_LAST_DUE	0x2000	/* dead, its last record is to come */
 #define KEVENT_F_LISTED		0x4000	/* list is not KEVENT_NO_LIST */
 #define KEVENT_F_DATA		0x8000	/* the source fills data words */
@@ -266,7 +268,7 @@ struct kevent_source_ops;
 /**
  * struct kevent_entry - a change that is being applied
  * @change: what the program wrote, and what it will be told
- * @ops: of its type; NULL if it is not to be applied, @change.result says why
+ * @ops: of its type; NULL if there is none, or @change.result says what is wrong
  * @path: what an ADD names, if the source has @look_up
  */
 struct kevent_entry {
@@ -287,8 +289,8 @@ struct kevent_entry {
  * @valid_events: events a program may ask for
  * @always_events: events every interest has
  * @add_flags: change flags that ADD takes beyond the common ones
- * @set_flags: the same for ADD and MODIFY
- * @check: are addr and param of an ADD, MODIFY or TRIGGER all right?  0 or a
+ * @set_flags: the same for ADD, MODIFY and SET
+ * @check: are addr and param of an ADD, MODIFY, SET or TRIGGER all right?  0 or a
  *	negative error number; looks at nothing else.  NULL: they must be 0.
  * @look_up: find what an ADD names and set the path.  0 or a negative error
  *	number.  May read user memory, no lock is held.  NULL: nothing to find
@@ -363,17 +365,22 @@ void kevent_free_memory(struct kevent *k, struct kevent_batch *batch);
 void kevent_free_batch(struct kevent_batch *batch);
 
 /**
- * kevent_source - find the operations of a type
- * @type: as the program gave it
+ * kevent_source - find the operations of a change's type
+ * @change: as the program gave it; its type is a safe index on return
  *
- * Return: the operations, -EINVAL for a type that does not exist, -EOPNOTSUPP
- * for one that is not built in.
+ * Return: the operations, NULL for a QUERY, which has no type, -EINVAL for a type
+ * that does not exist, -EOPNOTSUPP for one that is not built in.
  */
-static inline const struct kevent_source_ops *kevent_source(unsigned int type)
+static inline const struct kevent_source_ops *
+kevent_source(struct kevent_change *change)
 {
-	if (!type || type >= KEVENT_NR_TYPES)
-		return ERR_PTR(-EINVAL);
-	return kevent_sources[type] ?: ERR_PTR(-EOPNOTSUPP);
+	u16 type = change->type;
+
+	if (!type || type >= KEVENT_NR_TYPES || change->op == KEVENT_OP_QUERY)
+		return !type && change->op == KEVENT_OP_QUERY ?
+		       NULL : ERR_PTR(-EINVAL);
+	change->type = array_index_nospec(type, KEVENT_NR_TYPES);
+	return kevent_sources[change->type] ?: ERR_PTR(-EOPNOTSUPP);
 }
 
 static inline const struct kevent_source_ops *kevent_ops(const struct kevent *k)
@@ -475,11 +482,22 @@ static inline u32 kevent_hook_query(struct kevent *k, u32 key)
 	return (__force u32)vfs_poll(kevent_to_file(k)->file, &pt);
 }
 
+/* What a program calls it. */
+static inline u64 kevent_ident(const struct kevent *k)
+{
+	return kevent_ops(k)->identity == KEVENT_IDENT_NUMBER ?
+	       kevent_to_number(k)->number : (u64)k->fd;
+}
+
 /* changes.c */
-bool kevent_prepare(struct kevent_entry *entry);
+/* What kevent_prepare() returns */
+#define KEVENT_LOOKED_UP	0x1
+#define KEVENT_ASKS		0x2
+
+unsigned int kevent_prepare(struct kevent_entry *entry);
 void kevent_unprepare(struct kevent_entry *entry);
 int kevent_apply(struct kevent_user *user, struct kevent_entry *entry);
-void kevent_undo_add(struct kevent_user *user, const struct kevent_change *added);
+void kevent_undo_add(struct kevent_user *user, struct kevent_change *added);
 
 /* user.c */
 extern const struct file_operations kevent_fops;

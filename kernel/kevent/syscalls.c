@@ -32,7 +32,8 @@
  * struct kevent_chunk - changes copied in, applied and answered at a time
  * @changes: what the program wrote, and what it will be told
  * @entries: what is known about them
- * @looked_up: some of @entries have looked something up
+ * @prepared: what kevent_prepare() returned for some of @entries
+ * @before: result of the entry before these, KEVENT_NO_ENTRY if there is none
  * @freed: memory of interests that were removed
  *
  * Lives on the stack.
@@ -40,9 +41,12 @@
 struct kevent_chunk {
 	struct kevent_change	changes[KEVENT_CHANGE_CHUNK];
 	struct kevent_entry	entries[KEVENT_CHANGE_CHUNK];
-	bool			looked_up;
+	unsigned int		prepared;
+	s32			before;
 	struct kevent_batch	freed;
 };
+
+#define KEVENT_NO_ENTRY		1
 
 #define KEVENT_DEFAULT_ENTRIES	256U
 #define KEVENT_DEFAULT_MIN	64U
@@ -82,18 +86,21 @@ static u32 kevent_ring_entries(const struct kevent_params *params)
 static void kevent_fill_params(struct kevent_params *params,
 			       const struct kevent_user *user)
 {
-	params->size = sizeof(*params);
+	params->flags = user->noring ? KEVENT_CREATE_NORING : 0;
 	params->ring_entries = user->mask + 1;
 	params->record_size = KEVENT_RECORD_SIZE;
 	params->features = KEVENT_FEAT_LAST | KEVENT_FEAT_MIN_WAIT |
-			   KEVENT_FEAT_CHANGES;
+			   KEVENT_FEAT_CHANGES | KEVENT_FEAT_HOLD_LAST |
+			   KEVENT_FEAT_DEPENDS | KEVENT_FEAT_EXCLUSIVE |
+			   KEVENT_FEAT_QUERY;
 	params->types = kevent_source_types();
 	params->ops = BIT_ULL(KEVENT_OP_ADD) | BIT_ULL(KEVENT_OP_MODIFY) |
 		      BIT_ULL(KEVENT_OP_REMOVE) | BIT_ULL(KEVENT_OP_ENABLE) |
-		      BIT_ULL(KEVENT_OP_DISABLE) |
+		      BIT_ULL(KEVENT_OP_DISABLE) | BIT_ULL(KEVENT_OP_SET) |
+		      BIT_ULL(KEVENT_OP_QUERY) |
 		      (IS_ENABLED(CONFIG_KEVENT_USER) ?
 		       BIT_ULL(KEVENT_OP_TRIGGER) : 0);
-	memset(&params->ring_mmap_offset, 0, offsetof(struct kevent_params, reserved) -
+	memset(&params->ring_mmap_offset, 0, sizeof(*params) -
 	       offsetof(struct kevent_params, ring_mmap_offset));
 	if (user->noring)
 		return;
@@ -106,15 +113,65 @@ static void kevent_fill_params(struct kevent_params *params,
 	params->records_offset = offsetof(struct kevent_ring, records);
 }
 
+/* Never more than the program has room for. */
+static int kevent_write_params(struct kevent_params *params,
+			       struct kevent_params __user *to, size_t size)
+{
+	params->size = min(size, sizeof(*params));
+	return copy_to_user(to, params, params->size) ? -EFAULT : 0;
+}
+
+/* The calls run task work, which may close kfd: they take fget(), not fdget(). */
+static struct kevent_user *kevent_user_of(const struct file *file)
+{
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (file->f_op != &kevent_fops)
+		return ERR_PTR(-EINVAL);
+	return file->private_data;
+}
+
+/* KEVENT_CREATE_QUERY */
+static int kevent_query_params(struct kevent_params *params,
+			       struct kevent_params __user *to, size_t size)
+{
+	struct file *file __free(fput) = fget(params->queue);
+	struct kevent_user *user = kevent_user_of(file);
+
+	if (IS_ERR(user))
+		return PTR_ERR(user);
+	kevent_fill_params(params, user);
+	return kevent_write_params(params, to, size);
+}
+
+static int kevent_check_params(const struct kevent_params *params, u32 flags)
+{
+	u32 known = KEVENT_CREATE_NORING | KEVENT_CREATE_INHERIT;
+
+	if (flags == KEVENT_CREATE_QUERY) {
+		if (params->ring_entries || params->nr_expected)
+			return -EINVAL;
+	} else if (flags & ~known || params->queue) {
+		return -EINVAL;
+	}
+	if (params->ring_entries > KEVENT_MAX_ENTRIES ||
+	    memchr_inv(&params->data_size, 0, sizeof(*params) -
+		       offsetof(struct kevent_params, data_size)))
+		return -EINVAL;
+	return 0;
+}
+
 /**
- * sys_kevent_create - make a queue
+ * sys_kevent_create - make a queue, or tell of one
  * @uparams: &struct kevent_params, in and out
  * @size: its size as the program knows it
+ * @flags: %KEVENT_CREATE_NORING and so on
  *
- * Return: a file descriptor or a negative error number.
+ * Return: a file descriptor, 0 with %KEVENT_CREATE_QUERY, or a negative error
+ * number.
  */
-SYSCALL_DEFINE2(kevent_create, struct kevent_params __user *, uparams,
-		size_t, size)
+SYSCALL_DEFINE3(kevent_create, struct kevent_params __user *, uparams,
+		size_t, size, u32, flags)
 {
 	struct kevent_params params;
 	struct kevent_user *user;
@@ -127,16 +184,16 @@ SYSCALL_DEFINE2(kevent_create, struct kevent_params __user *, uparams,
 	ret = copy_struct_from_user(&params, sizeof(params), uparams, size);
 	if (ret)
 		return ret;
-	if ((params.size && params.size != size) ||
-	    params.flags & ~(KEVENT_CREATE_NORING | KEVENT_CREATE_INHERIT) ||
-	    params.ring_entries > KEVENT_MAX_ENTRIES || params.reserved0 ||
-	    memchr_inv(params.reserved, 0, sizeof(params.reserved)))
-		return -EINVAL;
+	ret = kevent_check_params(&params, flags);
+	if (ret)
+		return ret;
+	if (flags & KEVENT_CREATE_QUERY)
+		return kevent_query_params(&params, uparams, size);
 	if (!kevent_may_create())
 		return -EPERM;
 
 	user = kevent_user_alloc(kevent_ring_entries(&params),
-				 params.flags & KEVENT_CREATE_NORING);
+				 flags & KEVENT_CREATE_NORING);
 	if (IS_ERR(user))
 		return PTR_ERR(user);
 	kevent_fill_params(&params, user);
@@ -148,29 +205,19 @@ SYSCALL_DEFINE2(kevent_create, struct kevent_params __user *, uparams,
 		return PTR_ERR(file);
 	}
 	/* From here on the file owns the queue. */
-	fd = get_unused_fd_flags(params.flags & KEVENT_CREATE_INHERIT ?
-				 0 : O_CLOEXEC);
+	fd = get_unused_fd_flags(flags & KEVENT_CREATE_INHERIT ? 0 : O_CLOEXEC);
 	if (fd < 0) {
 		fput(file);
 		return fd;
 	}
-	if (copy_to_user(uparams, &params, sizeof(params))) {
+	ret = kevent_write_params(&params, uparams, size);
+	if (ret) {
 		put_unused_fd(fd);
 		fput(file);
-		return -EFAULT;
+		return ret;
 	}
 	fd_install(fd, file);
 	return fd;
-}
-
-/* The calls run task work, which may close kfd: they take fget(), not fdget(). */
-static struct kevent_user *kevent_user_of(const struct file *file)
-{
-	if (!file)
-		return ERR_PTR(-EBADF);
-	if (file->f_op != &kevent_fops)
-		return ERR_PTR(-EINVAL);
-	return file->private_data;
 }
 
 static void __user *kevent_entry(void __user *changes, u32 index, u32 change_size)
@@ -200,7 +247,7 @@ static u32 kevent_copy_changes(struct kevent_chunk *chunk, void __user *from,
 		      !copy_from_user(chunk->changes, from, nr * size);
 	u32 i;
 
-	chunk->looked_up = false;
+	chunk->prepared = 0;
 	for (i = 0; i < nr; i++) {
 		struct kevent_entry *entry = &chunk->entries[i];
 
@@ -217,7 +264,7 @@ static u32 kevent_copy_changes(struct kevent_chunk *chunk, void __user *from,
 			if (ret)
 				continue;
 		}
-		chunk->looked_up |= kevent_prepare(entry);
+		chunk->prepared |= kevent_prepare(entry);
 	}
 	return i;
 }
@@ -256,11 +303,35 @@ static u32 kevent_try_results(const struct kevent_change *changes,
 	return kevent_write_results(changes, to, nr, change_size, 1);
 }
 
+/* QUERY is answered with the whole entry. */
+static u32 kevent_write_answers(const struct kevent_change *changes,
+				void __user *to, u32 nr, u32 change_size)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		if (changes[i].op == KEVENT_OP_QUERY &&
+		    copy_to_user(kevent_entry(to, i, change_size), &changes[i],
+				 sizeof(*changes)))
+			break;
+	return i;
+}
+
 static void kevent_set_batch(struct kevent_user *user, struct kevent_batch *batch)
 {
 	spin_lock_irq(&user->lock);
 	user->batch = batch;
 	spin_unlock_irq(&user->lock);
+}
+
+/* Skip an entry if that which it depends on has failed. */
+static void kevent_skip(struct kevent_chunk *chunk, u32 i)
+{
+	s32 before = i ? chunk->changes[i - 1].result : chunk->before;
+
+	if (before)
+		chunk->changes[i].result = before == KEVENT_NO_ENTRY ?
+					   -EINVAL : -ECANCELED;
 }
 
 /* Apply prepared entries; -EINTR if that was not to be. */
@@ -282,13 +353,16 @@ static int kevent_apply_chunk(struct kevent_user *user, struct kevent_chunk *chu
 		kevent_set_batch(user, &chunk->freed);
 	}
 	for (i = 0; i < nr; i++) {
-		struct kevent_entry *entry = &chunk->entries[i];
+		struct kevent_change *change = &chunk->changes[i];
 
-		if (entry->ops)
-			entry->change->result = kevent_apply(user, entry);
-		if (entry->change->result)
+		if (unlikely(change->flags & KEVENT_DEPENDS))
+			kevent_skip(chunk, i);
+		if (!change->result)
+			change->result = kevent_apply(user, &chunk->entries[i]);
+		if (change->result)
 			*failed = true;
 	}
+	chunk->before = chunk->changes[nr - 1].result;
 	if (batched)
 		kevent_set_batch(user, NULL);
 	if (locked)
@@ -324,6 +398,7 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 	u32 done = 0, paths = 0, prepared, n, told, i;
 	int ret;
 
+	chunk.before = KEVENT_NO_ENTRY;
 	while (done < nr) {
 		void __user *from = kevent_entry(changes, done, change_size);
 
@@ -333,7 +408,7 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 		prepared = kevent_copy_changes(&chunk, from, n, change_size);
 		n = kevent_try_results(chunk.changes, from, prepared, change_size);
 		ret = n ? kevent_apply_chunk(user, &chunk, n, failed) : -EFAULT;
-		for (i = 0; chunk.looked_up && i < prepared; i++) {
+		for (i = 0; chunk.prepared & KEVENT_LOOKED_UP && i < prepared; i++) {
 			paths += !!chunk.changes[i].addr;
 			kevent_unprepare(&chunk.entries[i]);
 		}
@@ -341,6 +416,9 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 			return done ?: ret;
 
 		told = kevent_write_results(chunk.changes, from, n, change_size, 1);
+		if (chunk.prepared & KEVENT_ASKS)
+			told = kevent_write_answers(chunk.changes, from, told,
+						    change_size);
 		done += told;
 		if (told < n) {
 			if (mutex_lock_killable(&user->mutex))
@@ -401,7 +479,8 @@ SYSCALL_DEFINE5(kevent_ctl, int, kfd, struct kevent_change __user *, changes,
 static int kevent_check_wait_args(const struct kevent_wait_args *args)
 {
 	if (args->flags & ~(KEVENT_WAIT_TIMEOUT | KEVENT_WAIT_ABSTIME) ||
-	    args->reserved[0] || args->reserved[1])
+	    args->busy_poll_usecs || args->busy_poll_budget ||
+	    args->busy_poll_flags || args->reserved)
 		return -EINVAL;
 	if (args->timeout_ns > KTIME_MAX || args->min_wait_ns > KTIME_MAX)
 		return -EINVAL;

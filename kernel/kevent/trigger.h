@@ -10,7 +10,7 @@
 #include "trace.h"
 
 /* Flags that do not take a trigger off the short way. */
-#define KEVENT_F_SHORT	(KEVENT_EDGE | KEVENT_WANT_LAST | KEVENT_EXCLUSIVE | \
+#define KEVENT_F_SHORT	(KEVENT_EDGE | KEVENT_LAST | KEVENT_EXCLUSIVE | \
 			 KEVENT_F_DATA)
 
 /* The interest whose first hook is @wait. */
@@ -50,13 +50,13 @@ static inline void kevent_unlist_recheck(struct kevent *k)
 }
 
 /**
- * kevent_await_ack - disable a dispatch interest, until its record is acknowledged
+ * kevent_await_ack - disable a dispatch interest, until it is armed again
  * @k: the interest, just published; user->lock is held
  */
 static inline void kevent_await_ack(struct kevent *k)
 {
 	k->flags |= KEVENT_F_DISABLED;
-	if (k->flags & KEVENT_WANT_LAST)
+	if (k->flags & KEVENT_HOLD_LAST)
 		k->flags |= KEVENT_F_HELD;
 }
 

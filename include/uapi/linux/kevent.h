@@ -40,12 +40,18 @@
  *
  * - %KEVENT_OP_ADD: register an interest; if its condition holds already, a
  *   record is published at once
- * - %KEVENT_OP_MODIFY: replace cookie, events, mode and parameters, query anew
+ * - %KEVENT_OP_MODIFY: make an interest what an ADD of the entry would make it,
+ *   armed as well; id, exclusiveness and what was counted stay
+ * - %KEVENT_OP_SET: MODIFY if there is such an interest, else ADD; not for
+ *   %KEVENT_TYPE_INODE
  * - %KEVENT_OP_REMOVE: end an interest; nothing but its last record, if asked
  *   for, is published after the call returned
  * - %KEVENT_OP_ENABLE: arm a disabled interest again and query its condition
  * - %KEVENT_OP_DISABLE: publish nothing until enabled
  * - %KEVENT_OP_TRIGGER: post an event (types that are triggered by programs)
+ * - %KEVENT_OP_QUERY: by id only, type 0: if the interest lives, its type, ident,
+ *   flags (with %KEVENT_START_DISABLED if it is disabled), events and cookie are
+ *   written into the entry
  */
 #define KEVENT_OP_ADD		1
 #define KEVENT_OP_MODIFY	2
@@ -53,6 +59,8 @@
 #define KEVENT_OP_ENABLE	4
 #define KEVENT_OP_DISABLE	5
 #define KEVENT_OP_TRIGGER	6
+#define KEVENT_OP_SET		7
+#define KEVENT_OP_QUERY		8
 
 /**
  * DOC: change flags
@@ -61,46 +69,59 @@
  * none of them means level: a condition that still holds is published again by
  * a later kevent_wait().
  *
- * With %KEVENT_OP_ADD and %KEVENT_OP_MODIFY:
+ * With %KEVENT_OP_ADD, %KEVENT_OP_MODIFY and %KEVENT_OP_SET:
  *
  * - %KEVENT_EDGE: publish each change of the condition once
  * - %KEVENT_ONESHOT: the interest ends when its first record is published
- * - %KEVENT_DISPATCH: disabled when a record is published, until
- *   %KEVENT_OP_ENABLE
+ * - %KEVENT_DISPATCH: disabled when a record is published, until it is armed by
+ *   %KEVENT_OP_ENABLE or %KEVENT_OP_MODIFY
+ * - %KEVENT_WANT_LAST: publish a final record flagged %KEVENT_REC_LAST when
+ *   the interest ends, for whatever reason
+ * - %KEVENT_HOLD_LAST: with DISPATCH and WANT_LAST only, for several consumers:
+ *   from the publication of a record on, hold the last one back until the first
+ *   is acknowledged by arming the interest, or by REMOVE with %KEVENT_ACK
+ * - %KEVENT_START_DISABLED: disabled, instead of armed
  *
  * With %KEVENT_OP_ADD only:
  *
- * - %KEVENT_WANT_LAST: publish a final record flagged %KEVENT_REC_LAST when
- *   the interest ends, for whatever reason
- * - %KEVENT_START_DISABLED: register disabled
  * - %KEVENT_EXCLUSIVE: POLL and SOCKET: of several queues that watch it
  *   exclusively, wake one that sleeps, all if none does; errors, hang-ups and
  *   what has to be asked for go to all.  What a queue did not consume when it
  *   disables or ends the interest wakes another one
  *
- * With %KEVENT_OP_ADD and %KEVENT_OP_MODIFY of %KEVENT_TYPE_TIMER:
+ * With %KEVENT_OP_ADD, %KEVENT_OP_MODIFY and %KEVENT_OP_SET of
+ * %KEVENT_TYPE_TIMER:
  *
  * - %KEVENT_ABSTIME: the first expiry is a time on the clock, not a span
  *
- * With every operation but %KEVENT_OP_ADD:
+ * With every operation but %KEVENT_OP_ADD and %KEVENT_OP_SET:
  *
- * - %KEVENT_BY_ID: &struct kevent_change.id names the interest, ident is
- *   ignored; reaches interests whose descriptor is closed or reused
+ * - %KEVENT_BY_ID: &struct kevent_change.id names the interest, ident must be 0;
+ *   reaches interests whose descriptor is closed or reused
  *
  * With %KEVENT_OP_REMOVE only:
  *
  * - %KEVENT_ACK: the caller is done with the last record of this dispatch
  *   interest; its %KEVENT_REC_LAST record need not be held back
+ * - %KEVENT_NO_LAST: the caller needs no last record of what it removes itself
+ *
+ * With every operation:
+ *
+ * - %KEVENT_DEPENDS: skip this entry, with ``-ECANCELED``, if the one before it in
+ *   the array failed; what is skipped has failed.  Not in the first entry
  */
 #define KEVENT_EDGE		(1U << 0)
 #define KEVENT_ONESHOT		(1U << 1)
 #define KEVENT_DISPATCH		(1U << 2)
 #define KEVENT_WANT_LAST	(1U << 3)
 #define KEVENT_START_DISABLED	(1U << 4)
-#define KEVENT_BY_ID		(1U << 5)
-#define KEVENT_ACK		(1U << 6)
+#define KEVENT_HOLD_LAST	(1U << 5)
+#define KEVENT_BY_ID		(1U << 6)
 #define KEVENT_EXCLUSIVE	(1U << 7)
 #define KEVENT_ABSTIME		(1U << 8)
+#define KEVENT_ACK		(1U << 9)
+#define KEVENT_NO_LAST		(1U << 10)
+#define KEVENT_DEPENDS		(1U << 11)
 
 /**
  * DOC: events of sockets
@@ -153,7 +174,7 @@
  * choice; %KEVENT_TIMER_EXPIRED is always watched.  Level and edge are the same.
  * &struct ukevent.data: [0] expirations since the last record.
  *
- * &struct kevent_change.param of ADD and MODIFY, the latter starts the timer
+ * &struct kevent_change.param of ADD, MODIFY and SET; MODIFY starts the timer
  * anew and forgets expirations that were not published:
  *
  * - [%KEVENT_TIMER_TIME]: nanoseconds until the first expiry, or with
@@ -307,15 +328,17 @@
  * @op: what to do, %KEVENT_OP_ADD and so on
  * @type: what kind of thing @ident names, %KEVENT_TYPE_POLL and so on
  * @flags: %KEVENT_EDGE and so on
- * @cookie: the program's own value, copied into every record
+ * @cookie: the program's own value, copied into every record; with operations
+ *	that set none it must be 0
  * @ident: what is watched: a file descriptor, a number the caller chose or that of
- *	a signal, depending on @type
- * @events: the events of interest; for %KEVENT_TYPE_POLL the bits of poll(2),
+ *	a signal, depending on @type; must be 0 with %KEVENT_BY_ID
+ * @events: the events of interest, 0 with operations that set none;
+ *	for %KEVENT_TYPE_POLL the bits of poll(2),
  *	of which the error and hang-up bits are always watched; for other types
  *	%KEVENT_SOCK_RECV, %KEVENT_TIMER_EXPIRED and so on
  * @result: out: 0 or a negative error number, for this entry alone
- * @id: out for %KEVENT_OP_ADD: a number that this queue never uses again; in
- *	with %KEVENT_BY_ID; must be 0 otherwise
+ * @id: out for %KEVENT_OP_ADD and %KEVENT_OP_SET: a number that this queue never
+ *	uses again; in with %KEVENT_BY_ID; must be 0 otherwise
  * @addr: user address of a path, for types that take one; must be 0 otherwise
  * @param: parameters whose meaning depends on @type; unused ones must be 0
  * @reserved: must be 0
@@ -381,35 +404,56 @@ struct ukevent {
 /**
  * DOC: queue flags
  *
- * &struct kevent_params.flags:
+ * Third argument of kevent_create(), where a filter of system calls sees them:
  *
  * - %KEVENT_CREATE_NORING: no mappings; records are fetched with
  *   kevent_get_events()
  * - %KEVENT_CREATE_INHERIT: do not set close-on-exec on the descriptor
+ * - %KEVENT_CREATE_QUERY: make nothing, answer with the parameters of the queue
+ *   at &struct kevent_params.queue; with no other flag
+ * - %KEVENT_CREATE_DATA: reserved, ``-EINVAL``: will be asked for by queues whose
+ *   records carry bytes, whatever the source
  */
 #define KEVENT_CREATE_NORING	(1U << 0)
 #define KEVENT_CREATE_INHERIT	(1U << 1)
+#define KEVENT_CREATE_QUERY	(1U << 2)
+#define KEVENT_CREATE_DATA	(1U << 3)
 
 #define KEVENT_MAX_ENTRIES	(1U << 20)
 
 /**
  * DOC: features
  *
- * &struct kevent_params.features; bits for what later kernels add.
+ * &struct kevent_params.features; a bit for each thing that another kernel could
+ * lack, beside types and operations, which have their own:
+ *
+ * - %KEVENT_FEAT_LAST: %KEVENT_WANT_LAST, %KEVENT_NO_LAST
+ * - %KEVENT_FEAT_MIN_WAIT: &struct kevent_wait_args.min_wait_ns
+ * - %KEVENT_FEAT_CHANGES: changes inside a wait
+ * - %KEVENT_FEAT_HOLD_LAST: %KEVENT_HOLD_LAST, %KEVENT_ACK
+ * - %KEVENT_FEAT_DEPENDS: %KEVENT_DEPENDS
+ * - %KEVENT_FEAT_EXCLUSIVE: %KEVENT_EXCLUSIVE
+ * - %KEVENT_FEAT_QUERY: %KEVENT_CREATE_QUERY
  */
-#define KEVENT_FEAT_LAST	(1ULL << 0)	/* last records, DISPATCH holds them back */
-#define KEVENT_FEAT_MIN_WAIT	(1ULL << 1)	/* min_wait_ns */
-#define KEVENT_FEAT_CHANGES	(1ULL << 2)	/* changes inside a wait */
+#define KEVENT_FEAT_LAST	((__u64)1 << 0)
+#define KEVENT_FEAT_MIN_WAIT	((__u64)1 << 1)
+#define KEVENT_FEAT_CHANGES	((__u64)1 << 2)
+#define KEVENT_FEAT_HOLD_LAST	((__u64)1 << 3)
+#define KEVENT_FEAT_DEPENDS	((__u64)1 << 4)
+#define KEVENT_FEAT_EXCLUSIVE	((__u64)1 << 5)
+#define KEVENT_FEAT_QUERY	((__u64)1 << 6)
 
 /**
  * struct kevent_params - argument of kevent_create(), in and out
- * @size: in: 0 or the size argument; out: bytes of this struct the kernel has
- * @flags: in: %KEVENT_CREATE_NORING, %KEVENT_CREATE_INHERIT
+ * @size: out: bytes of this struct that were filled in, at most those that the
+ *	program passed
+ * @flags: out: %KEVENT_CREATE_NORING if the queue has no ring
  * @ring_entries: in: records the ring shall hold, 1 to %KEVENT_MAX_ENTRIES,
  *	0 for a default taken from @nr_expected; out: the power of two used
  * @nr_expected: in: number of interests expected, 0 if not known
  * @record_size: out: bytes per record, %KEVENT_RECORD_SIZE
- * @reserved0: must be 0
+ * @queue: in: with %KEVENT_CREATE_QUERY a descriptor of the queue, then
+ *	@ring_entries and @nr_expected must be 0; else must be 0
  * @features: out: %KEVENT_FEAT_LAST and so on
  * @types: out: bit (1 << type) set for each type this kernel was built with
  * @ops: out: bit (1 << op) set for each operation
@@ -423,7 +467,14 @@ struct ukevent {
  * @records_offset: out: offset of the first record in the ring mapping
  * @consumer_offset: out: offset of the consumer index (u32) in the consumer
  *	mapping
+ * @data_size: place of the size of a data area; must be 0
+ * @data_mmap_offset: place of its mmap offset; must be 0
+ * @release_offset: place of the offset of the index, in the consumer mapping, up to
+ *	which the program has given the data area back; must be 0
+ * @reserved1: must be 0
  * @reserved: must be 0
+ *
+ * What is there in the fields that are only told does not matter.
  *
  * Both mappings must be %MAP_SHARED and of exactly the sizes given; they are
  * not inherited over fork and cannot grow.  All offsets and sizes are 0 for a
@@ -435,7 +486,7 @@ struct kevent_params {
 	__u32		ring_entries;
 	__u32		nr_expected;
 	__u32		record_size;
-	__u32		reserved0;
+	__s32		queue;
 	__aligned_u64	features;
 	__aligned_u64	types;
 	__aligned_u64	ops;
@@ -447,7 +498,11 @@ struct kevent_params {
 	__u32		flags_offset;
 	__u32		records_offset;
 	__u32		consumer_offset;
-	__aligned_u64	reserved[4];
+	__aligned_u64	data_size;
+	__aligned_u64	data_mmap_offset;
+	__u32		release_offset;
+	__u32		reserved1;
+	__aligned_u64	reserved;
 };
 
 #define KEVENT_PARAMS_SIZE_VER0	128
@@ -496,6 +551,10 @@ struct kevent_params {
  * @changes_done: out: entries applied, written if @nr_changes is not 0.  The
  *	call does not sleep if one of them failed, and fails with ``-EINTR``
  *	rather than to be restarted when interrupted after applying any
+ * @busy_poll_usecs: place of the time to poll network devices before the sleep;
+ *	must be 0
+ * @busy_poll_budget: place of the packets per poll; must be 0
+ * @busy_poll_flags: must be 0
  * @reserved: must be 0
  */
 struct kevent_wait_args {
@@ -509,7 +568,10 @@ struct kevent_wait_args {
 	__aligned_u64	changes;
 	__u32		change_size;
 	__u32		changes_done;
-	__aligned_u64	reserved[2];
+	__u32		busy_poll_usecs;
+	__u16		busy_poll_budget;
+	__u16		busy_poll_flags;
+	__aligned_u64	reserved;
 };
 
 #define KEVENT_WAIT_ARGS_SIZE_VER0 72

@@ -30,6 +30,8 @@
  * be mixed.
  *
  * Functions return a negative error number and leave errno alone.
+ *
+ * C99, C11 and C++, with or without extensions.
  */
 #ifndef _UKEVENT_H
 #define _UKEVENT_H
@@ -38,12 +40,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include <linux/kevent.h>
+
+#if defined(__STRICT_ANSI__) && !defined(__cplusplus)
+/* Kept from programs in strict C. */
+extern long syscall(long number, ...);
+#endif
 
 #ifndef __NR_kevent_create
 #define __NR_kevent_create	500
@@ -53,6 +59,9 @@
 #endif
 
 #define UKEVENT_FOREVER		(~0ULL)
+
+/* <time.h> keeps it from programs in strict C. */
+#define UKEVENT_MONOTONIC	1
 
 /**
  * struct ukevent_queue - a queue and its two mappings
@@ -94,29 +103,41 @@ struct ukevent_queue {
 
 /* The four calls, as they are but for the error convention. */
 
-static inline long ukevent_result(long ret)
+static inline long ukevent_result(long ret, int saved)
 {
-	return ret < 0 ? -errno : ret;
+	if (ret >= 0)
+		return ret;
+	ret = -errno;
+	errno = saved;
+	return ret;
 }
 
-static inline int sys_kevent_create(struct kevent_params *params, size_t size)
+static inline int sys_kevent_create(struct kevent_params *params, size_t size,
+				    uint32_t flags)
 {
-	return ukevent_result(syscall(__NR_kevent_create, params, size));
+	int saved = errno;
+
+	return ukevent_result(syscall(__NR_kevent_create, params, size, flags),
+			      saved);
 }
 
 static inline int sys_kevent_ctl(int fd, struct kevent_change *changes,
 				 uint32_t nr, uint32_t change_size,
 				 uint32_t flags)
 {
+	int saved = errno;
+
 	return ukevent_result(syscall(__NR_kevent_ctl, fd, changes, nr,
-				      change_size, flags));
+				      change_size, flags), saved);
 }
 
 static inline int sys_kevent_wait(int fd, uint32_t min_nr,
 				  struct kevent_wait_args *args, size_t size)
 {
+	int saved = errno;
+
 	return ukevent_result(syscall(__NR_kevent_wait, fd, min_nr, args,
-				      size));
+				      size), saved);
 }
 
 static inline int sys_kevent_get_events(int fd, struct ukevent *buf,
@@ -124,8 +145,10 @@ static inline int sys_kevent_get_events(int fd, struct ukevent *buf,
 					struct kevent_wait_args *args,
 					size_t size)
 {
+	int saved = errno;
+
 	return ukevent_result(syscall(__NR_kevent_get_events, fd, buf, min_nr,
-				      max_nr, args, size));
+				      max_nr, args, size), saved);
 }
 
 /**
@@ -134,6 +157,8 @@ static inline int sys_kevent_get_events(int fd, struct ukevent *buf,
  */
 static inline void ukevent_queue_exit(struct ukevent_queue *q)
 {
+	int saved = errno;
+
 	if (q->ring_map)
 		munmap(q->ring_map, q->ring_size);
 	if (q->consumer_map)
@@ -142,35 +167,26 @@ static inline void ukevent_queue_exit(struct ukevent_queue *q)
 		close(q->fd);
 	memset(q, 0, sizeof(*q));
 	q->fd = -1;
+	errno = saved;
 }
 
-/**
- * ukevent_queue_init - make a queue and map its ring
- * @q: filled in
- * @params: in: flags, ring_entries, nr_expected; out: as kevent_create()
- *
- * Return: 0 or a negative error number; nothing is left open then.
- */
-static inline int ukevent_queue_init(struct ukevent_queue *q,
-				     struct kevent_params *params)
+/* Map what @params tell of a queue; if that fails, nothing is left mapped. */
+static inline int ukevent_queue_map(struct ukevent_queue *q, int fd,
+				    const struct kevent_params *params)
 {
+	int saved = errno, ret;
 	char *ring, *consumer;
-	int ret;
 
-	memset(q, 0, sizeof(*q));
-	q->fd = sys_kevent_create(params, sizeof(*params));
-	if (q->fd < 0)
-		return q->fd;
 	if (params->flags & KEVENT_CREATE_NORING)
-		return 0;
+		goto done;
 	ring = (char *)mmap(NULL, params->ring_mmap_size, PROT_READ, MAP_SHARED,
-			    q->fd, params->ring_mmap_offset);
+			    fd, params->ring_mmap_offset);
 	if (ring == (char *)MAP_FAILED)
 		goto fail;
 	q->ring_map = ring;
 	q->ring_size = params->ring_mmap_size;
 	consumer = (char *)mmap(NULL, params->consumer_mmap_size,
-				PROT_READ | PROT_WRITE, MAP_SHARED, q->fd,
+				PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 				params->consumer_mmap_offset);
 	if (consumer == (char *)MAP_FAILED)
 		goto fail;
@@ -185,10 +201,61 @@ static inline int ukevent_queue_init(struct ukevent_queue *q,
 	q->records = (const struct ukevent *)(ring + params->records_offset);
 	q->consumer = (uint32_t *)(consumer + params->consumer_offset);
 	q->head = __atomic_load_n(q->consumer, __ATOMIC_RELAXED);
+done:
+	q->fd = fd;
 	return 0;
 fail:
 	ret = -errno;
+	errno = saved;
 	ukevent_queue_exit(q);
+	return ret;
+}
+
+/**
+ * ukevent_queue_open - map the ring of a queue that exists
+ * @q: filled in
+ * @fd: its descriptor, inherited or received; belongs to @q if this succeeds
+ *
+ * Who has it mapped as well is another consumer of the same records.
+ *
+ * Return: 0 or a negative error number; nothing is left mapped then.
+ */
+static inline int ukevent_queue_open(struct ukevent_queue *q, int fd)
+{
+	struct kevent_params params;
+	int ret;
+
+	memset(q, 0, sizeof(*q));
+	q->fd = -1;
+	memset(&params, 0, sizeof(params));
+	params.queue = fd;
+	ret = sys_kevent_create(&params, sizeof(params), KEVENT_CREATE_QUERY);
+	return ret ? ret : ukevent_queue_map(q, fd, &params);
+}
+
+/**
+ * ukevent_queue_init - make a queue and map its ring
+ * @q: filled in
+ * @params: in: flags, for the third argument of kevent_create(), ring_entries,
+ *	nr_expected; out: as kevent_create()
+ *
+ * Return: 0 or a negative error number; nothing is left open then.
+ */
+static inline int ukevent_queue_init(struct ukevent_queue *q,
+				     struct kevent_params *params)
+{
+	int fd = sys_kevent_create(params, sizeof(*params), params->flags);
+	int saved = errno, ret;
+
+	memset(q, 0, sizeof(*q));
+	q->fd = -1;
+	if (fd < 0)
+		return fd;
+	ret = ukevent_queue_map(q, fd, params);
+	if (ret) {
+		close(fd);
+		errno = saved;
+	}
 	return ret;
 }
 
@@ -312,7 +379,7 @@ static inline int ukevent_wait(struct ukevent_queue *q, uint32_t min_nr,
 		return sys_kevent_wait(q->fd, min_nr, NULL, 0);
 	memset(&args, 0, sizeof(args));
 	args.flags = KEVENT_WAIT_TIMEOUT;
-	args.clockid = CLOCK_MONOTONIC;
+	args.clockid = UKEVENT_MONOTONIC;
 	args.timeout_ns = timeout_ns;
 	return sys_kevent_wait(q->fd, min_nr, &args, sizeof(args));
 }
@@ -510,7 +577,7 @@ static inline int ukevent_add_socket(struct ukevent_queue *q, int fd,
 /**
  * ukevent_set_timer - add a timer, or start it anew
  * @q: the queue
- * @op: %KEVENT_OP_ADD or %KEVENT_OP_MODIFY
+ * @op: %KEVENT_OP_ADD, %KEVENT_OP_MODIFY or %KEVENT_OP_SET
  * @number: names the timer in this queue
  * @time_ns: until the first expiry, or with %KEVENT_ABSTIME the time of it
  * @period_ns: between expirations, 0 for one only
@@ -522,7 +589,7 @@ static inline int ukevent_add_socket(struct ukevent_queue *q, int fd,
  */
 static inline int ukevent_set_timer(struct ukevent_queue *q, unsigned int op,
 				    uint64_t number, uint64_t time_ns,
-				    uint64_t period_ns, clockid_t clockid,
+				    uint64_t period_ns, int clockid,
 				    uint32_t flags, uint64_t cookie)
 {
 	struct kevent_change change;
@@ -602,7 +669,7 @@ static inline int ukevent_add_inode(struct ukevent_queue *q, int fd,
  * @op: %KEVENT_OP_REMOVE, %KEVENT_OP_ENABLE or %KEVENT_OP_DISABLE
  * @type: as at ADD
  * @id: from ADD
- * @flags: 0, or %KEVENT_ACK with %KEVENT_OP_REMOVE
+ * @flags: 0, or %KEVENT_ACK or %KEVENT_NO_LAST with %KEVENT_OP_REMOVE
  *
  * Return: 0 or a negative error number.
  */

@@ -39,6 +39,7 @@ TEST(layout)
 	CHECK_FIELD(kevent_params, ring_entries, 8);
 	CHECK_FIELD(kevent_params, nr_expected, 12);
 	CHECK_FIELD(kevent_params, record_size, 16);
+	CHECK_FIELD(kevent_params, queue, 20);
 	CHECK_FIELD(kevent_params, features, 24);
 	CHECK_FIELD(kevent_params, types, 32);
 	CHECK_FIELD(kevent_params, ops, 40);
@@ -50,7 +51,11 @@ TEST(layout)
 	CHECK_FIELD(kevent_params, flags_offset, 84);
 	CHECK_FIELD(kevent_params, records_offset, 88);
 	CHECK_FIELD(kevent_params, consumer_offset, 92);
-	CHECK_FIELD(kevent_params, reserved, 96);
+	CHECK_FIELD(kevent_params, data_size, 96);
+	CHECK_FIELD(kevent_params, data_mmap_offset, 104);
+	CHECK_FIELD(kevent_params, release_offset, 112);
+	CHECK_FIELD(kevent_params, reserved1, 116);
+	CHECK_FIELD(kevent_params, reserved, 120);
 
 	EXPECT_EQ((size_t)KEVENT_WAIT_ARGS_SIZE_VER0,
 		  sizeof(struct kevent_wait_args));
@@ -65,7 +70,10 @@ TEST(layout)
 	CHECK_FIELD(kevent_wait_args, changes, 40);
 	CHECK_FIELD(kevent_wait_args, change_size, 48);
 	CHECK_FIELD(kevent_wait_args, changes_done, 52);
-	CHECK_FIELD(kevent_wait_args, reserved, 56);
+	CHECK_FIELD(kevent_wait_args, busy_poll_usecs, 56);
+	CHECK_FIELD(kevent_wait_args, busy_poll_budget, 60);
+	CHECK_FIELD(kevent_wait_args, busy_poll_flags, 62);
+	CHECK_FIELD(kevent_wait_args, reserved, 64);
 
 #if defined(__x86_64__) || defined(__i386__)
 	EXPECT_EQ(500, __NR_kevent_create);
@@ -91,9 +99,9 @@ FIXTURE_TEARDOWN(create)
 }
 
 /* Makes a queue and closes it again; 0 or the error. */
-static int try_create(struct kevent_params *p, size_t size)
+static int try_flags(struct kevent_params *p, size_t size, __u32 flags)
 {
-	int fd = sys_kevent_create(p, size);
+	int fd = sys_kevent_create(p, size, flags);
 
 	if (fd < 0)
 		return fd;
@@ -101,37 +109,46 @@ static int try_create(struct kevent_params *p, size_t size)
 	return 0;
 }
 
+static int try_create(struct kevent_params *p, size_t size)
+{
+	return try_flags(p, size, 0);
+}
+
 TEST_F(create, answers)
 {
-	self->fd = sys_kevent_create(&self->p, sizeof(self->p));
+	self->fd = sys_kevent_create(&self->p, sizeof(self->p), 0);
 	ASSERT_LE(0, self->fd);
 	EXPECT_EQ(128, (int)self->p.size);
+	EXPECT_EQ(0U, self->p.flags);
 	EXPECT_EQ(32, (int)self->p.record_size);
 	EXPECT_EQ(256, (int)self->p.ring_entries);
 	EXPECT_NE(0ULL, self->p.types & (1ULL << KEVENT_TYPE_POLL));
 	EXPECT_EQ(0, (int)(self->p.types & 1));
 	EXPECT_EQ(0ULL, self->p.types >> (KEVENT_TYPE_PROCESS + 1));
-	EXPECT_EQ(0x3eULL, self->p.ops & 0x3eULL);
-	EXPECT_EQ(0ULL, self->p.ops & ~0x7eULL);
-	EXPECT_EQ(7ULL, self->p.features & 7ULL);
-	EXPECT_EQ(0, (int)self->p.reserved0);
-	EXPECT_EQ(0ULL, self->p.reserved[0] | self->p.reserved[3]);
+	EXPECT_EQ(0x1beULL, self->p.ops & 0x1beULL);
+	EXPECT_EQ(0ULL, self->p.ops & ~0x1feULL);
+	EXPECT_EQ(0x7fULL, self->p.features);
+	EXPECT_EQ(0, self->p.queue);
+	EXPECT_EQ(0ULL, self->p.data_size | self->p.data_mmap_offset |
+		  self->p.release_offset | self->p.reserved1 |
+		  self->p.reserved);
 	EXPECT_EQ(FD_CLOEXEC, fcntl(self->fd, F_GETFD));
 }
 
 TEST_F(create, inherit)
 {
-	self->p.flags = KEVENT_CREATE_INHERIT;
-	self->fd = sys_kevent_create(&self->p, sizeof(self->p));
+	self->fd = sys_kevent_create(&self->p, sizeof(self->p),
+				     KEVENT_CREATE_INHERIT);
 	ASSERT_LE(0, self->fd);
 	EXPECT_EQ(0, fcntl(self->fd, F_GETFD));
 }
 
 TEST_F(create, noring)
 {
-	self->p.flags = KEVENT_CREATE_NORING;
-	self->fd = sys_kevent_create(&self->p, sizeof(self->p));
+	self->fd = sys_kevent_create(&self->p, sizeof(self->p),
+				     KEVENT_CREATE_NORING);
 	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(KEVENT_CREATE_NORING, self->p.flags);
 	EXPECT_EQ(0ULL, self->p.ring_mmap_offset | self->p.ring_mmap_size |
 		  self->p.consumer_mmap_offset | self->p.consumer_mmap_size);
 	EXPECT_EQ(0U, self->p.producer_offset | self->p.flags_offset |
@@ -213,25 +230,47 @@ TEST_F(create, unknown_flags)
 {
 	unsigned int bit;
 
-	for (bit = 2; bit < 32; bit++) {
+	for (bit = 0; bit < 32; bit++) {
+		__u32 flag = 1U << bit;
+
+		if (flag == KEVENT_CREATE_QUERY)
+			continue;
 		memset(&self->p, 0, sizeof(self->p));
-		self->p.flags = 1U << bit;
-		EXPECT_EQ(-EINVAL, try_create(&self->p, sizeof(self->p)))
+		EXPECT_EQ(bit < 2 ? 0 : -EINVAL,
+			  try_flags(&self->p, sizeof(self->p), flag))
 			TH_LOG("bit %u", bit);
+		/* what is told of another queue is not asked of a new one */
+		EXPECT_EQ(-EINVAL, try_flags(&self->p, sizeof(self->p),
+					     flag | KEVENT_CREATE_QUERY));
 	}
 }
 
 TEST_F(create, reserved)
 {
-	int i;
+	unsigned int byte;
 
-	self->p.reserved0 = 1;
-	EXPECT_EQ(-EINVAL, try_create(&self->p, sizeof(self->p)));
-	for (i = 0; i < 4; i++) {
+	/* the places of what is to come, and the rest */
+	for (byte = offsetof(struct kevent_params, data_size);
+	     byte < sizeof(self->p); byte++) {
 		memset(&self->p, 0, sizeof(self->p));
-		self->p.reserved[i] = 1ULL << 63;
-		EXPECT_EQ(-EINVAL, try_create(&self->p, sizeof(self->p)));
+		((char *)&self->p)[byte] = 1;
+		EXPECT_EQ(-EINVAL, try_create(&self->p, sizeof(self->p)))
+			TH_LOG("byte %u", byte);
 	}
+	memset(&self->p, 0, sizeof(self->p));
+	self->p.queue = 1;
+	EXPECT_EQ(-EINVAL, try_create(&self->p, sizeof(self->p)));
+	/* fields that are only told do not matter */
+	memset(&self->p, 0, sizeof(self->p));
+	memset(&self->p.features, 0xff, offsetof(struct kevent_params, data_size) -
+	       offsetof(struct kevent_params, features));
+	self->p.size = 1;
+	self->p.flags = ~0U;
+	self->p.record_size = 1;
+	EXPECT_EQ(0, try_create(&self->p, sizeof(self->p)));
+	/* so what was told can be passed on */
+	self->p.ring_entries = 0;
+	EXPECT_EQ(0, try_create(&self->p, sizeof(self->p)));
 }
 
 TEST_F(create, size)
@@ -241,16 +280,6 @@ TEST_F(create, size)
 	EXPECT_EQ(-E2BIG, try_create(&self->p, page_size() + 1));
 	EXPECT_EQ(-E2BIG, try_create(&self->p, ~0UL));
 	EXPECT_EQ(0, try_create(&self->p, 128));
-
-	/* the size inside must be that outside, or 0 */
-	memset(&self->p, 0, sizeof(self->p));
-	self->p.size = 128;
-	EXPECT_EQ(0, try_create(&self->p, 128));
-	memset(&self->p, 0, sizeof(self->p));
-	self->p.size = 64;
-	EXPECT_EQ(-EINVAL, try_create(&self->p, 128));
-	self->p.size = 136;
-	EXPECT_EQ(-EINVAL, try_create(&self->p, 128));
 }
 
 TEST_F(create, newer_program)
@@ -263,8 +292,7 @@ TEST_F(create, newer_program)
 	int fd;
 
 	memset(&big, 0, sizeof(big));
-	big.p.size = 136;
-	fd = sys_kevent_create(&big.p, 136);
+	fd = sys_kevent_create(&big.p, 136, 0);
 	EXPECT_LE(0, fd);
 	close(fd);
 	/* told how much of it the kernel knows */
@@ -272,18 +300,18 @@ TEST_F(create, newer_program)
 	EXPECT_EQ(0ULL, big.more[0]);
 
 	memset(&big, 0, sizeof(big));
-	fd = sys_kevent_create(&big.p, page);
+	fd = sys_kevent_create(&big.p, page, 0);
 	EXPECT_LE(0, fd);
 	close(fd);
 
 	memset(&big, 0, sizeof(big));
 	big.more[0] = 1;
-	EXPECT_EQ(-E2BIG, sys_kevent_create(&big.p, 136));
+	EXPECT_EQ(-E2BIG, sys_kevent_create(&big.p, 136, 0));
 	memset(&big, 0, sizeof(big));
 	((char *)&big)[page - 1] = 1;
-	EXPECT_EQ(-E2BIG, sys_kevent_create(&big.p, page));
+	EXPECT_EQ(-E2BIG, sys_kevent_create(&big.p, page, 0));
 	/* what lies beyond the size does not matter */
-	fd = sys_kevent_create(&big.p, page - 1);
+	fd = sys_kevent_create(&big.p, page - 1, 0);
 	EXPECT_LE(0, fd);
 	close(fd);
 }
@@ -295,26 +323,26 @@ TEST_F(create, faults)
 	int next, fd;
 
 	ASSERT_NE(NULL, end);
-	EXPECT_EQ(-EFAULT, sys_kevent_create(NULL, 128));
-	EXPECT_EQ(-EFAULT, sys_kevent_create((struct kevent_params *)end, 128));
+	EXPECT_EQ(-EFAULT, sys_kevent_create(NULL, 128, 0));
+	EXPECT_EQ(-EFAULT, sys_kevent_create((void *)end, 128, 0));
 	p = (struct kevent_params *)(end - 120);
-	EXPECT_EQ(-EFAULT, sys_kevent_create(p, 128));
+	EXPECT_EQ(-EFAULT, sys_kevent_create(p, 128, 0));
 	p = (struct kevent_params *)(end - 128);
-	EXPECT_EQ(-EFAULT, sys_kevent_create(p, 136));
-	EXPECT_EQ(-EFAULT, sys_kevent_create((void *)-4096L, 128));
+	EXPECT_EQ(-EFAULT, sys_kevent_create(p, 136, 0));
+	EXPECT_EQ(-EFAULT, sys_kevent_create((void *)-4096L, 128, 0));
 
 	/* an answer that cannot be written leaves no descriptor behind */
 	next = dup(0);
 	ASSERT_LE(0, next);
 	close(next);
 	ASSERT_EQ(0, mprotect(end - page_size(), page_size(), PROT_READ));
-	EXPECT_EQ(-EFAULT, sys_kevent_create(p, 128));
+	EXPECT_EQ(-EFAULT, sys_kevent_create(p, 128, 0));
 	fd = dup(0);
 	EXPECT_EQ(next, fd);
 	close(fd);
 	ASSERT_EQ(0, mprotect(end - page_size(), page_size(),
 			      PROT_READ | PROT_WRITE));
-	fd = sys_kevent_create(p, 128);
+	fd = sys_kevent_create(p, 128, 0);
 	EXPECT_EQ(next, fd);
 	close(fd);
 }

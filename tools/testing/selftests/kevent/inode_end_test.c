@@ -131,25 +131,27 @@ ENDS_BY(umount_disabled, "d/o", MODIFY, KEVENT_START_DISABLED,
 	{ TRUNCATE, 0, {} }, { UMOUNT, 0, {} },
 	{ ENABLE, 0, { { MODIFY | UNMOUNT, LAST } } });
 /* dispatch: who holds a record is told of the end when it is done with it */
-ENDS_BY(dispatch_remove, "d/o", MODIFY, KEVENT_DISPATCH,
+#define HELD	(KEVENT_DISPATCH | KEVENT_HOLD_LAST)
+
+ENDS_BY(dispatch_remove, "d/o", MODIFY, HELD,
 	{ TRUNCATE, 0, { { MODIFY, 0 } } }, { REMOVE_ACK, 0, ONLY_LAST });
-ENDS_BY(dispatch_unlink, "d/o", MODIFY | DELETE_SELF, KEVENT_DISPATCH,
+ENDS_BY(dispatch_unlink, "d/o", MODIFY | DELETE_SELF, HELD,
 	{ TRUNCATE, 0, { { MODIFY, 0 } } }, { UNLINK, 0, {} },
 	{ ENABLE, 0, { { DELETE_SELF, LAST } } });
-ENDS_BY(dispatch_unlink_remove_ack, "d/o", MODIFY | DELETE_SELF, KEVENT_DISPATCH,
+ENDS_BY(dispatch_unlink_remove_ack, "d/o", MODIFY | DELETE_SELF, HELD,
 	{ TRUNCATE, 0, { { MODIFY, 0 } } }, { UNLINK, 0, {} }, { REMOVE_ACK, 0, ONLY_LAST });
-ENDS_BY(dispatch_unheld_unlink, "d/o", DELETE_SELF, KEVENT_DISPATCH,
+ENDS_BY(dispatch_unheld_unlink, "d/o", DELETE_SELF, HELD,
 	{ UNLINK, 0, { { DELETE_SELF, 0 } } }, { ENABLE, -ENOENT, ONLY_LAST });
-ENDS_BY(dispatch_umount, "d/o", MODIFY, KEVENT_DISPATCH,
+ENDS_BY(dispatch_umount, "d/o", MODIFY, HELD,
 	{ TRUNCATE, 0, { { MODIFY, 0 } } }, { UMOUNT, 0, {} },
 	{ ENABLE, 0, { { UNMOUNT, LAST } } });
-ENDS_BY(dispatch_held_remove, "d/o", MODIFY, KEVENT_DISPATCH,
+ENDS_BY(dispatch_held_remove, "d/o", MODIFY, HELD,
 	{ TRUNCATE, 0, { { MODIFY, 0 } } }, { REMOVE, 0, {} },
 	{ ENABLE, -ENOENT, ONLY_LAST });
-ENDS_BY(dispatch_held_unlink, "d/o", MODIFY, KEVENT_DISPATCH,
+ENDS_BY(dispatch_held_unlink, "d/o", MODIFY, HELD,
 	{ TRUNCATE, 0, { { MODIFY, 0 } } }, { UNLINK, 0, {} },
 	{ ENABLE, -ENOENT, ONLY_LAST });
-ENDS_BY(dispatch_held_unlink_ack, "d/o", MODIFY, KEVENT_DISPATCH,
+ENDS_BY(dispatch_held_unlink_ack, "d/o", MODIFY, HELD,
 	{ TRUNCATE, 0, { { MODIFY, 0 } } }, { UNLINK, 0, {} },
 	{ REMOVE_ACK, -ENOENT, ONLY_LAST });
 
@@ -194,12 +196,16 @@ static void run_steps(struct __test_metadata *_metadata, struct place *p,
 		      const FIXTURE_VARIANT(end) * variant, __u32 want_last)
 {
 	const struct step *step;
+	__u32 flags = variant->flags | want_last;
 	__u64 ino = ino_of(variant->path);
 	__u64 id;
 	int i;
 
-	ASSERT_EQ(0, add_inode(&p->q, variant->path, variant->events,
-			       variant->flags | want_last, 7, &id));
+	/* what is not wanted cannot be held back */
+	if (!want_last)
+		flags &= ~KEVENT_HOLD_LAST;
+	ASSERT_EQ(0, add_inode(&p->q, variant->path, variant->events, flags, 7,
+			       &id));
 	for (step = variant->steps; step->what != DONE; step++) {
 		EXPECT_EQ(step->ret, do_step(p, step->what, id))
 			TH_LOG("step %d", (int)(step - variant->steps));
@@ -252,7 +258,7 @@ FIXTURE_VARIANT(gone)
 
 FIXTURE_VARIANT_ADD(gone, full) { FULL, 0 };
 FIXTURE_VARIANT_ADD(gone, full_last) { FULL, KEVENT_WANT_LAST };
-FIXTURE_VARIANT_ADD(gone, full_dispatch) { FULL, KEVENT_WANT_LAST | KEVENT_DISPATCH };
+FIXTURE_VARIANT_ADD(gone, full_dispatch) { FULL, KEVENT_WANT_LAST | HELD };
 FIXTURE_VARIANT_ADD(gone, full_noring) { FULL | NORING, KEVENT_WANT_LAST };
 FIXTURE_VARIANT_ADD(gone, full_umount) { FULL | GONE_FS, KEVENT_WANT_LAST };
 FIXTURE_VARIANT_ADD(gone, unread) { UNREAD, 0 };

@@ -253,7 +253,8 @@ static void race_check(struct __test_metadata *_metadata, struct racer *r, int b
 TEST_F_TIMEOUT(race, pair, 200)
 {
 	static const __u32 modes[] = {
-		0, KEVENT_EDGE, KEVENT_ONESHOT, KEVENT_DISPATCH
+		0, KEVENT_EDGE, KEVENT_ONESHOT,
+		KEVENT_DISPATCH | KEVENT_HOLD_LAST
 	};
 	int i, spin, loops = test_loops(3000), both = variant->a | variant->b;
 	struct racer r = { .what = variant->a, .q = &self->q, .root = self->root };
@@ -430,7 +431,8 @@ static void *consume(void *arg)
 static int churn(struct ukevent_queue *q, __u64 stable, int round, int *wrong)
 {
 	static const __u32 modes[] = {
-		0, KEVENT_EDGE, KEVENT_ONESHOT, KEVENT_DISPATCH
+		0, KEVENT_EDGE, KEVENT_ONESHOT,
+		KEVENT_DISPATCH | KEVENT_HOLD_LAST
 	};
 	const char *path = round / NR_QUEUES % 3 ? "sub" : "sub/0";
 	__u32 mode = modes[round % 4];

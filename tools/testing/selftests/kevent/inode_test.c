@@ -551,11 +551,13 @@ TEST_F(inode, by_id_only)
 
 	ASSERT_EQ(0, add_inode_at(q, fd, NULL, 0, MODIFY, 0, 7, &id));
 	for (i = 0; i < 4; i++) {
-		c = make_typed(ops[i], INODE, fd, 0, 0, 7);
+		c = make_typed(ops[i], INODE, fd, 0, 0, i ? 0 : 7);
 		EXPECT_EQ(-EINVAL, do_change(q->fd, &c));
 		c.id = id;
 		EXPECT_EQ(-EINVAL, do_change(q->fd, &c));
 		c.flags = KEVENT_BY_ID;
+		EXPECT_EQ(-EINVAL, do_change(q->fd, &c));
+		c.ident = 0;
 		c.addr = (uintptr_t)"d/f";
 		EXPECT_EQ(-EINVAL, do_change(q->fd, &c));
 		c.addr = 0;
@@ -643,11 +645,10 @@ TEST_F(inode, modify)
 	__u64 ino = ino_of("d/f");
 	__u64 id;
 
-	ASSERT_EQ(0, add_inode(q, "d", MODIFY | OPEN, KEVENT_WANT_LAST, 1, &id));
+	ASSERT_EQ(0, add_inode(q, "d", MODIFY | OPEN, 0, 1, &id));
 	EXPECT_EQ(-EPERM, modify_inode(q, id, MODIFY | OPEN | ATTRIB, 0, 2));
 	EXPECT_EQ(-EPERM, modify_inode(q, id, DELETE_SELF, 0, 2));
 	EXPECT_EQ(-EINVAL, modify_inode(q, id, MODIFY | 1, 0, 2));
-	EXPECT_EQ(-EINVAL, modify_inode(q, id, MODIFY, KEVENT_WANT_LAST, 2));
 	EXPECT_EQ(-EINVAL, modify_inode(q, id, MODIFY, KEVENT_EXCLUSIVE, 2));
 	ASSERT_EQ(0, truncate("d/f", 3));
 	EXPECT_TOLD(q, 1, MODIFY, 0, ino);
@@ -660,7 +661,8 @@ TEST_F(inode, modify)
 	EXPECT_EQ(0, open_and("d/f", O_WRONLY, WRITE));
 	EXPECT_QUIET(q);
 	/* what ADD asked for stays permitted */
-	ASSERT_EQ(0, modify_inode(q, id, MODIFY, KEVENT_ONESHOT, 4));
+	ASSERT_EQ(0, modify_inode(q, id, MODIFY, KEVENT_ONESHOT |
+				  KEVENT_WANT_LAST, 4));
 	ASSERT_EQ(0, truncate("d/f", 5));
 	EXPECT_TOLD(q, 4, MODIFY, LAST, ino);
 	EXPECT_EQ(-ENOENT, modify_inode(q, id, MODIFY, 0, 5));

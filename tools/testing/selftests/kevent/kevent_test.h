@@ -344,6 +344,25 @@ static inline struct kevent_change make_change(unsigned int op, int fd,
 	return make_typed(op, KEVENT_TYPE_POLL, fd, events, flags, cookie);
 }
 
+/* Flags that an operation of each type takes alone, in the first entry. */
+static inline __u32 flags_taken(unsigned int op)
+{
+	const __u32 sets = KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH |
+			   KEVENT_WANT_LAST | KEVENT_START_DISABLED;
+
+	switch (op) {
+	case KEVENT_OP_ADD:
+	case KEVENT_OP_SET:
+		return sets;
+	case KEVENT_OP_MODIFY:
+		return sets | KEVENT_BY_ID;
+	case KEVENT_OP_REMOVE:
+		return KEVENT_BY_ID | KEVENT_ACK | KEVENT_NO_LAST;
+	default:
+		return KEVENT_BY_ID;
+	}
+}
+
 static inline int do_change(int kfd, struct kevent_change *c)
 {
 	int ret = sys_kevent_ctl(kfd, c, 1, sizeof(*c), 0);

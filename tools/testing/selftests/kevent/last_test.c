@@ -132,15 +132,20 @@ TEST_F(last, while_disabled)
 	EXPECT_QUIET(q);
 }
 
-/* MODIFY does not take away what was asked for at ADD; the cookie is new. */
+/* MODIFY says anew whether it is wanted; the cookie is new. */
 TEST_F(last, after_modify)
 {
 	struct ukevent_queue *q = &self->q;
 
-	ASSERT_EQ(0, add_fd(q->fd, self->fd, EV_IN, KEVENT_WANT_LAST, 1, NULL));
-	EXPECT_EQ(0, modify_fd(q->fd, self->fd, EV_IN, KEVENT_EDGE, 2));
+	ASSERT_EQ(0, add_fd(q->fd, self->fd, EV_IN, 0, 1, NULL));
+	EXPECT_EQ(0, modify_fd(q->fd, self->fd, EV_IN, KEVENT_EDGE |
+			       KEVENT_WANT_LAST, 2));
 	EXPECT_EQ(0, remove_fd(q->fd, self->fd));
 	EXPECT_TAKE(q, 2, 0, LAST);
+	EXPECT_QUIET(q);
+	ASSERT_EQ(0, add_fd(q->fd, self->fd, EV_IN, KEVENT_WANT_LAST, 3, NULL));
+	EXPECT_EQ(0, modify_fd(q->fd, self->fd, EV_IN, KEVENT_EDGE, 4));
+	EXPECT_EQ(0, remove_fd(q->fd, self->fd));
 	EXPECT_QUIET(q);
 }
 
@@ -213,7 +218,7 @@ TEST_F(last, close_while_full)
 
 /* ---- dispatch: held back until the holder acknowledges ---- */
 
-#define DISPATCH_LAST	(KEVENT_DISPATCH | KEVENT_WANT_LAST)
+#define DISPATCH_LAST	(KEVENT_DISPATCH | KEVENT_WANT_LAST | KEVENT_HOLD_LAST)
 
 TEST_F(last, held_back_enable)
 {

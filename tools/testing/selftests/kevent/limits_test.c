@@ -53,7 +53,7 @@ TEST_F(limits, queues)
 	for (i = 0; i < n; i++)
 		ukevent_queue_exit(&q[i]);
 	for (i = 0; i < 100; i++)
-		EXPECT_EQ(-EFAULT, sys_kevent_create(NULL, 128));
+		EXPECT_EQ(-EFAULT, sys_kevent_create(NULL, 128, 0));
 	for (i = 0; i < 10; i++)
 		EXPECT_EQ(0, queue_init(&q[i], 4));
 	for (i = 0; i < 10; i++)

@@ -227,7 +227,8 @@ TEST_F(noring, modes)
 	EXPECT_EQ(0, op_fd(q->fd, KEVENT_OP_ENABLE, fd));
 	EXPECT_EQ(1, get(q, self->buf, 1, 8));
 	close(fd);
-	EXPECT_EQ(0, get(q, self->buf, 0, 8));
+	EXPECT_EQ(1, get(q, self->buf, 1, 8));
+	EXPECT_RECORD(&self->buf[0], 2, EV_HUP, KEVENT_REC_LAST);
 }
 
 /* Several collectors: each record goes to one of them. */

@@ -355,7 +355,7 @@ TEST_F(pollable, exec)
 
 	if (access("/bin/sh", X_OK))
 		SKIP(return, "no /bin/sh to exec");
-	fd = sys_kevent_create(&p, sizeof(p));
+	fd = sys_kevent_create(&p, sizeof(p), p.flags);
 	ASSERT_LE(0, fd);
 	for (i = 0; i < 2; i++) {
 		snprintf(name, sizeof(name), "test -e /proc/self/fd/%d",

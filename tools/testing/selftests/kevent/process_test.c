@@ -278,12 +278,14 @@ TEST_F(held, modified_meanwhile)
 	struct child *c = &self->c;
 
 	hold_exit(_metadata, q, c, start, variant->full, variant->disable);
+	if (disabled) {
+		EXPECT_EQ(0, modify_process(q, c->pidfd, KEVENT_EDGE |
+					    KEVENT_START_DISABLED, 1));
+		EXPECT_QUIET(q);
+	}
+	/* which arms it, too */
 	EXPECT_EQ(told ? -ENOENT : 0,
 		  modify_process(q, c->pidfd, KEVENT_EDGE, 2));
-	if (disabled) {
-		EXPECT_QUIET(q);
-		EXPECT_EQ(0, op_process(q, KEVENT_OP_ENABLE, c->pidfd));
-	}
 	EXPECT_EQ(1, flush_ring(q));
 	EXPECT_EXIT(q, told ? 1 : 2, 0, 7 << 8);
 	/* still a one-shot */
@@ -475,15 +477,11 @@ FIXTURE_TEARDOWN(error)
 
 static const struct {
 	__u16 op;
-	__u32 flags;	/* that it takes */
-	__u32 events;
+	__u32 events;	/* that it takes */
+	__u64 cookie;
 } takes[] = {
-	{ KEVENT_OP_ADD, MODES_ALL | KEVENT_WANT_LAST | KEVENT_START_DISABLED,
-	  EXITED },
-	{ KEVENT_OP_MODIFY, MODES_ALL | KEVENT_BY_ID, EXITED },
-	{ KEVENT_OP_REMOVE, KEVENT_BY_ID | KEVENT_ACK, 0 },
-	{ KEVENT_OP_ENABLE, KEVENT_BY_ID, 0 },
-	{ KEVENT_OP_DISABLE, KEVENT_BY_ID, 0 },
+	{ KEVENT_OP_ADD, EXITED, 2 }, { KEVENT_OP_MODIFY, EXITED, 2 },
+	{ KEVENT_OP_REMOVE }, { KEVENT_OP_ENABLE }, { KEVENT_OP_DISABLE },
 };
 
 TEST_F(error, fields)
@@ -495,11 +493,12 @@ TEST_F(error, fields)
 	for (t = 0; t < ARRAY_SIZE(takes); t++) {
 		pidfd = takes[t].op == KEVENT_OP_ADD ? self->other.pidfd :
 			self->c.pidfd;
-		good = make_typed(takes[t].op, PROCESS, pidfd, 0, 0, 2);
+		good = make_typed(takes[t].op, PROCESS, pidfd, 0, 0,
+				  takes[t].cookie);
 		for (bit = 0; bit < 32; bit++) {
 			c = good;
 			c.flags = 1U << bit;
-			if (!(takes[t].flags & c.flags))
+			if (!(flags_taken(c.op) & c.flags))
 				EXPECT_EQ(-EINVAL, do_change(kfd, &c))
 					TH_LOG("op %d flag %d", c.op, bit);
 			c = good;
@@ -576,14 +575,17 @@ TEST_F(error, what_ident_names)
 		};
 
 		for (i = 0; i < ARRAY_SIZE(bad); i++) {
-			c = make_typed(takes[t].op, PROCESS, bad[i], 0, 0, 3);
+			c = make_typed(takes[t].op, PROCESS, bad[i], 0, 0,
+				       takes[t].cookie);
 			EXPECT_EQ(-EBADF, do_change(q->fd, &c));
 		}
 		if (takes[t].op == KEVENT_OP_ADD)
 			continue;
-		c = make_typed(takes[t].op, PROCESS, self->other.pidfd, 0, 0, 3);
+		c = make_typed(takes[t].op, PROCESS, self->other.pidfd, 0, 0,
+			       takes[t].cookie);
 		EXPECT_EQ(-ENOENT, do_change(q->fd, &c));
 		c.flags = KEVENT_BY_ID;
+		c.ident = 0;
 		c.id = 99;
 		EXPECT_EQ(-ENOENT, do_change(q->fd, &c));
 		/* the interest is there, but of another type */

@@ -581,7 +581,8 @@ TEST(modify_while_reaped)
 			ASSERT_EQ(0, ret);
 			adds++;
 		}
-		ret = modify_fd(r.q.fd, r.fd, EV_IN, KEVENT_ONESHOT, 8);
+		ret = modify_fd(r.q.fd, r.fd, EV_IN, KEVENT_ONESHOT |
+				KEVENT_WANT_LAST, 8);
 		if (ret != -ENOENT)
 			ASSERT_EQ(0, ret);
 		while (ukevent_take(&r.q, &ev, 1))
@@ -956,15 +957,17 @@ TEST(no_circle)
  */
 TEST(modify_keeps_held)
 {
+	static const __u32 held = KEVENT_DISPATCH | KEVENT_WANT_LAST |
+				  KEVENT_HOLD_LAST;
 	struct ukevent_queue q;
 	int fd = make_eventfd(1);
 	__u64 id;
 
 	ASSERT_EQ(0, queue_init(&q, 8));
-	ASSERT_EQ(0, add_fd(q.fd, fd, EV_IN, KEVENT_DISPATCH | KEVENT_WANT_LAST,
-			    7, &id));
+	ASSERT_EQ(0, add_fd(q.fd, fd, EV_IN, held, 7, &id));
 	EXPECT_TAKE(&q, 7, EV_IN, 0);
-	ASSERT_EQ(0, modify_fd(q.fd, fd, EV_IN, KEVENT_EDGE, 8));
+	ASSERT_EQ(0, modify_fd(q.fd, fd, EV_IN, KEVENT_EDGE | KEVENT_WANT_LAST |
+			       KEVENT_START_DISABLED, 8));
 	ASSERT_EQ(0, remove_fd(q.fd, fd));
 	EXPECT_QUIET(&q);
 	EXPECT_EQ(-ENOENT, op_id(q.fd, KEVENT_OP_ENABLE, id, 0));
@@ -972,10 +975,9 @@ TEST(modify_keeps_held)
 	EXPECT_QUIET(&q);
 
 	/* A dispatch interest that stays one holds it. */
-	ASSERT_EQ(0, add_fd(q.fd, fd, EV_IN, KEVENT_DISPATCH | KEVENT_WANT_LAST,
-			    7, NULL));
+	ASSERT_EQ(0, add_fd(q.fd, fd, EV_IN, held, 7, NULL));
 	EXPECT_TAKE(&q, 7, EV_IN, 0);
-	ASSERT_EQ(0, modify_fd(q.fd, fd, EV_IN, KEVENT_DISPATCH, 8));
+	ASSERT_EQ(0, modify_fd(q.fd, fd, EV_IN, held | KEVENT_START_DISABLED, 8));
 	ASSERT_EQ(0, remove_fd(q.fd, fd));
 	EXPECT_EQ(0, in_ring(&q));
 	close(fd);

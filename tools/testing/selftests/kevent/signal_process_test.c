@@ -111,12 +111,13 @@ TEST_F(shared, fork_reads)
 	ukevent_queue_exit(&q);
 }
 
-static int in_child(struct ukevent_queue *q, unsigned int op, __u64 id)
+static int in_child(struct ukevent_queue *q, unsigned int op, __u64 id,
+		    __u32 flags)
 {
 	pid_t pid = fork();
 
 	if (!pid)
-		_exit(-op_signal_id(q, op, id, 0));
+		_exit(-op_signal_id(q, op, id, flags));
 	return -child_status(pid);
 }
 
@@ -127,20 +128,22 @@ TEST_F(shared, holder_changes)
 	__u64 id;
 
 	ASSERT_EQ(0, add_signal(q, SIGUSR1, KEVENT_WANT_LAST, 1, &id));
-	EXPECT_EQ(0, in_child(q, KEVENT_OP_DISABLE, id));
+	EXPECT_EQ(0, in_child(q, KEVENT_OP_DISABLE, id, 0));
 	ASSERT_EQ(0, kill_self(SIGUSR1));
 	EXPECT_QUIET(q);
 	/* which gives it the cookie 0 */
-	EXPECT_EQ(0, in_child(q, KEVENT_OP_MODIFY, id));
-	EXPECT_EQ(0, in_child(q, KEVENT_OP_ENABLE, id));
+	EXPECT_EQ(0, in_child(q, KEVENT_OP_MODIFY, id, KEVENT_WANT_LAST |
+			      KEVENT_START_DISABLED));
+	EXPECT_QUIET(q);
+	EXPECT_EQ(0, in_child(q, KEVENT_OP_ENABLE, id, 0));
 	EXPECT_SIGNAL(q, 0, 0, getpid(), 0, 1);
 	ASSERT_EQ(0, kill_self(SIGUSR1));
 	EXPECT_SIGNAL(q, 0, 0, getpid(), 0, 1);
-	EXPECT_EQ(0, in_child(q, KEVENT_OP_REMOVE, id));
+	EXPECT_EQ(0, in_child(q, KEVENT_OP_REMOVE, id, 0));
 	EXPECT_LAST(q, 0);
 	ASSERT_EQ(0, kill_self(SIGUSR1));
 	EXPECT_QUIET(q);
-	EXPECT_EQ(-ENOENT, in_child(q, KEVENT_OP_REMOVE, id));
+	EXPECT_EQ(-ENOENT, in_child(q, KEVENT_OP_REMOVE, id, 0));
 	EXPECT_EQ(0, add_signal(q, SIGUSR1, 0, 2, NULL));
 }
 
@@ -593,7 +596,8 @@ TEST_F(ends, held_back)
 	struct ukevent_queue *q = &self->q;
 	struct other *o = &self->o;
 
-	ASSERT_EQ(0, other_adds(o, SIGUSR1, KEVENT_DISPATCH | KEVENT_WANT_LAST));
+	ASSERT_EQ(0, other_adds(o, SIGUSR1, KEVENT_DISPATCH |
+				KEVENT_WANT_LAST | KEVENT_HOLD_LAST));
 	ASSERT_EQ(0, kill(o->pid, SIGUSR1));
 	EXPECT_SIGNAL(q, SIGUSR1, 0, getpid(), 0, 1);
 	ASSERT_EQ(0, other_ends(o, variant->how));
@@ -613,7 +617,7 @@ TEST_F(ends, held_back_with_more)
 
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, other_adds(o, sigs[i], KEVENT_DISPATCH |
-					KEVENT_WANT_LAST));
+					KEVENT_WANT_LAST | KEVENT_HOLD_LAST));
 		id[i] = o->id;
 		for (n = 0; n < 3; n++)
 			ASSERT_EQ(0, kill(o->pid, sigs[i]));

@@ -904,7 +904,8 @@ TEST_F(signals, disabled_counts)
 		EXPECT_EQ(0, op_signal(q, KEVENT_OP_DISABLE, SIGUSR1));
 		ASSERT_EQ(0, queue_signal(getpid(), SIGUSR1, 1));
 		ASSERT_EQ(0, queue_signal(getpid(), SIGUSR1, 2));
-		EXPECT_EQ(0, modify_signal(q, SIGUSR1, modes[m], m));
+		EXPECT_EQ(0, modify_signal(q, SIGUSR1, modes[m] |
+					   KEVENT_START_DISABLED, m));
 		EXPECT_QUIET(q);
 		EXPECT_EQ(0, op_signal(q, KEVENT_OP_ENABLE, SIGUSR1));
 		EXPECT_SIGNAL(q, m, 0, getpid(), 2, 2);
@@ -1296,7 +1297,8 @@ TEST_F(error, each)
 		{ ADD, KEVENT_ABSTIME, SIGUSR2, 0, -EINVAL },
 		{ ADD, KEVENT_BY_ID, SIGUSR2, 0, -EINVAL },
 		{ ADD, KEVENT_ACK, SIGUSR2, 0, -EINVAL },
-		{ ADD, 1U << 9, SIGUSR2, 0, -EINVAL },
+		{ ADD, KEVENT_NO_LAST, SIGUSR2, 0, -EINVAL },
+		{ ADD, 1U << 12, SIGUSR2, 0, -EINVAL },
 		{ ADD, KEVENT_EDGE | KEVENT_ONESHOT, SIGUSR2, 0, -EINVAL },
 		{ ADD, 0, SIGUSR2, 2, -EINVAL },
 		{ ADD, 0, SIGUSR2, 1U << 31 | SENT, -EINVAL },
@@ -1305,7 +1307,6 @@ TEST_F(error, each)
 		{ MODIFY, 0, 1ULL << 32 | SIGUSR1, 0, -EINVAL },
 		{ MODIFY, 0, SIGUSR2, 0, -ENOENT },
 		{ MODIFY, KEVENT_BY_ID, 0, 0, -ENOENT },
-		{ MODIFY, KEVENT_WANT_LAST, SIGUSR1, 0, -EINVAL },
 		{ MODIFY, KEVENT_EXCLUSIVE, SIGUSR1, 0, -EINVAL },
 		{ MODIFY, 0, SIGUSR1, 4, -EINVAL },
 		{ REMOVE, 0, SIGUSR2, 0, -ENOENT },
@@ -1326,7 +1327,7 @@ TEST_F(error, each)
 
 	for (i = 0; i < ARRAY_SIZE(e); i++) {
 		c = make_typed(e[i].op, SIGNAL, e[i].ident, e[i].events,
-			       e[i].flags, 9);
+			       e[i].flags, e[i].op <= MODIFY ? 9 : 0);
 		EXPECT_EQ(e[i].result, do_change(self->q.fd, &c))
 			TH_LOG("entry %zu", i);
 	}
@@ -1348,7 +1349,7 @@ TEST_F(error, unused_fields)
 	for (op = 0; op < ARRAY_SIZE(ops); op++) {
 		for (i = 0; i < ARRAY_SIZE(field); i++) {
 			c = make_typed(ops[op], SIGNAL, op ? SIGUSR1 : SIGUSR2,
-				       0, 0, 9);
+				       0, 0, op < 2 ? 9 : 0);
 			*field[i] = i % 2 ? 1 : 1ULL << 63;
 			EXPECT_EQ(-EINVAL, do_change(self->q.fd, &c))
 				TH_LOG("op %u field %zu", ops[op], i);
@@ -1377,7 +1378,7 @@ TEST_F(error, no_space)
 TEST(announced)
 {
 	struct kevent_params p = {};
-	int fd = sys_kevent_create(&p, sizeof(p));
+	int fd = sys_kevent_create(&p, sizeof(p), 0);
 
 	ASSERT_LE(0, fd);
 	EXPECT_NE(0ULL, p.types & 1ULL << SIGNAL);

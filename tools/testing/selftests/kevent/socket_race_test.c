@@ -271,7 +271,8 @@ static __u32 race_expected(int both)
 TEST_F_TIMEOUT(race, pair, 300)
 {
 	static const __u32 modes[] = {
-		0, KEVENT_EDGE, KEVENT_ONESHOT, KEVENT_DISPATCH
+		0, KEVENT_EDGE, KEVENT_ONESHOT,
+		KEVENT_DISPATCH | KEVENT_HOLD_LAST
 	};
 	static const int families[] = { AF_INET, AF_UNIX, AF_INET6 };
 	int i, n, spin, loops = test_loops(2000);

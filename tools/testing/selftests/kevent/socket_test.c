@@ -743,30 +743,25 @@ TEST_F(errors, connect)
 
 TEST_F(errors, flags)
 {
-	static const __u32 takes[] = {
-		[KEVENT_OP_ADD] = KEVENT_EDGE | KEVENT_ONESHOT |
-				  KEVENT_DISPATCH | KEVENT_WANT_LAST |
-				  KEVENT_START_DISABLED | KEVENT_EXCLUSIVE,
-		[KEVENT_OP_MODIFY] = KEVENT_EDGE | KEVENT_ONESHOT |
-				     KEVENT_DISPATCH | KEVENT_BY_ID,
-		[KEVENT_OP_REMOVE] = KEVENT_BY_ID | KEVENT_ACK,
-		[KEVENT_OP_ENABLE] = KEVENT_BY_ID,
-		[KEVENT_OP_DISABLE] = KEVENT_BY_ID,
-	};
 	struct kevent_change c;
 	unsigned int op, bit;
+	__u32 takes;
 	__u64 id;
 
 	for (op = KEVENT_OP_ADD; op <= KEVENT_OP_DISABLE; op++) {
+		takes = flags_taken(op) |
+			(op == KEVENT_OP_ADD ? KEVENT_EXCLUSIVE : 0);
 		for (bit = 0; bit < 32; bit++) {
 			if (op != KEVENT_OP_ADD)
 				ASSERT_EQ(0, add_sock(self->kfd, self->fd,
 						      SK_RECV, 0, 0, &id));
 			c = make_sock(op, self->fd, op <= KEVENT_OP_MODIFY ?
 				      SK_RECV : 0, 1U << bit, 0);
-			if (op != KEVENT_OP_ADD && (1U << bit) == KEVENT_BY_ID)
+			if (op != KEVENT_OP_ADD && (1U << bit) == KEVENT_BY_ID) {
 				c.id = id;
-			EXPECT_EQ(takes[op] & (1U << bit) ? 0 : -EINVAL,
+				c.ident = 0;
+			}
+			EXPECT_EQ(takes & (1U << bit) ? 0 : -EINVAL,
 				  do_change(self->kfd, &c))
 				TH_LOG("op %u bit %u", op, bit);
 			remove_sock(self->kfd, self->fd);
@@ -870,7 +865,7 @@ TEST_F(errors, kept)
 	ASSERT_EQ(0, sock_pair(&s, AF_UNIX, SOCK_STREAM));
 	ASSERT_EQ(0, add_sock(q->fd, s.fd, SK_RECV, KEVENT_EDGE, 7, NULL));
 	EXPECT_EQ(-EINVAL, modify_sock(q->fd, s.fd, 1U << 20, 0, 8));
-	EXPECT_EQ(-EINVAL, modify_sock(q->fd, s.fd, SK_SEND, KEVENT_WANT_LAST,
+	EXPECT_EQ(-EINVAL, modify_sock(q->fd, s.fd, SK_SEND, KEVENT_EXCLUSIVE,
 				       8));
 	EXPECT_EQ(-EOPNOTSUPP, mark_sock(q->fd, KEVENT_OP_MODIFY, s.fd, SK_SEND,
 					 0, 8, 5));

@@ -862,11 +862,12 @@ TEST_F(timer, modify_unread)
 
 	ASSERT_EQ(0, add_timer(q, 1, 0, 0, KEVENT_DISPATCH, 1));
 	EXPECT_EQ(1, in_ring(q));
-	EXPECT_EQ(0, modify_timer(q, 1, 0, 0, KEVENT_DISPATCH, 2));
-	/* disabled by the publication, which MODIFY does not change */
+	EXPECT_EQ(0, modify_timer(q, 1, 0, 0, KEVENT_DISPATCH |
+				  KEVENT_START_DISABLED, 2));
+	/* disabled by the publication, and it stays so */
 	EXPECT_EQ(1, flush_ring(q));
 	EXPECT_EQ(0, is_pending(q));
-	EXPECT_EQ(0, op_timer(q, KEVENT_OP_ENABLE, 1));
+	EXPECT_EQ(0, modify_timer(q, 1, 0, 0, KEVENT_DISPATCH, 2));
 	EXPECT_EQ(1, is_pending(q));
 	EXPECT_TIMER(q, 1, 0, 1);
 	EXPECT_EQ(1, flush_ring(q));
@@ -882,7 +883,8 @@ TEST_F(timer, modify_disabled)
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
 		ASSERT_EQ(0, add_timer(q, 1, FAR, 0, modes[i] |
 				       KEVENT_START_DISABLED, 1));
-		EXPECT_EQ(0, modify_timer(q, 1, i % 2, 0, modes[i], 2));
+		EXPECT_EQ(0, modify_timer(q, 1, i % 2, 0, modes[i] |
+					  KEVENT_START_DISABLED, 2));
 		sleep_ms(TEST_SHORT_MS);
 		EXPECT_QUIET(q);
 		EXPECT_EQ(0, op_timer(q, KEVENT_OP_ENABLE, 1));
@@ -1342,15 +1344,15 @@ TEST_F(timer, by_id)
 	id = c.id;
 	EXPECT_NE(old, id);
 
-	c = timer_change(KEVENT_OP_MODIFY, 77, 0, 0, KEVENT_BY_ID |
-			 KEVENT_DISPATCH, 3);
+	c = timer_change(KEVENT_OP_MODIFY, 0, 0, 0, KEVENT_BY_ID |
+			 KEVENT_DISPATCH | KEVENT_WANT_LAST, 3);
 	d = c;
 	c.id = old;
 	EXPECT_EQ(-ENOENT, do_change(q->fd, &c));
 	d.id = id;
 	EXPECT_EQ(0, do_change(q->fd, &d));
 	EXPECT_TIMER(q, 3, 0, 1);
-	c = make_typed(KEVENT_OP_ENABLE, TIMER, 77, 0, KEVENT_BY_ID, 0);
+	c = make_typed(KEVENT_OP_ENABLE, TIMER, 0, 0, KEVENT_BY_ID, 0);
 	c.id = id;
 	EXPECT_EQ(0, do_change(q->fd, &c));
 	EXPECT_EQ(1, ring_reaches(q, 1));
@@ -1422,7 +1424,7 @@ TEST_F(timer, last_held_back)
 	__u64 id;
 
 	c = timer_change(KEVENT_OP_ADD, 1, 0, NSEC_PER_MSEC, KEVENT_DISPATCH |
-			 KEVENT_WANT_LAST, 7);
+			 KEVENT_WANT_LAST | KEVENT_HOLD_LAST, 7);
 	ASSERT_EQ(0, do_change(q->fd, &c));
 	id = c.id;
 	EXPECT_TIMER(q, 7, 0, 1);
@@ -2401,22 +2403,14 @@ TEST_F(error, known_events)
 
 TEST_F(error, unknown_flags)
 {
-	static const __u32 modes_all = KEVENT_EDGE | KEVENT_ONESHOT |
-				       KEVENT_DISPATCH;
-	static const __u32 takes[NR_OPS] = {
-		modes_all | KEVENT_WANT_LAST | KEVENT_START_DISABLED |
-		KEVENT_ABSTIME,
-		modes_all | KEVENT_BY_ID | KEVENT_ABSTIME,
-		KEVENT_BY_ID | KEVENT_ACK,
-		KEVENT_BY_ID,
-		KEVENT_BY_ID,
-	};
 	struct kevent_change c;
+	__u32 takes;
 	int op, bit;
 
 	for (op = 0; op < NR_OPS; op++) {
+		takes = flags_taken(ops[op]) | (op < 2 ? KEVENT_ABSTIME : 0);
 		for (bit = 0; bit < 32; bit++) {
-			if (takes[op] & 1U << bit)
+			if (takes & 1U << bit)
 				continue;
 			c = good_change(ops[op]);
 			c.flags = 1U << bit;
@@ -2490,6 +2484,7 @@ TEST_F(error, no_such_timer)
 		EXPECT_EQ(-ENOENT, do_change(self->q.fd, &c));
 		c = good_change(ops[op]);
 		c.flags = KEVENT_BY_ID;
+		c.ident = 0;
 		EXPECT_EQ(-ENOENT, do_change(self->q.fd, &c));
 		c.id = ~0ULL;
 		EXPECT_EQ(-ENOENT, do_change(self->q.fd, &c));

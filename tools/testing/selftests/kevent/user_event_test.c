@@ -414,11 +414,17 @@ TEST_F(user, modify_keeps)
 	/* disabled it stays, and keeps counting */
 	EXPECT_EQ(0, op_user(q, KEVENT_OP_DISABLE, 1));
 	EXPECT_EQ(0, ukevent_trigger(q, 1, 6));
-	EXPECT_EQ(0, modify_user(q, 1, 0, 4));
+	EXPECT_EQ(0, modify_user(q, 1, KEVENT_START_DISABLED, 4));
 	EXPECT_EQ(0, ukevent_trigger(q, 1, 7));
 	EXPECT_QUIET(q);
 	EXPECT_EQ(0, op_user(q, KEVENT_OP_ENABLE, 1));
 	EXPECT_USER(q, 4, 0, 7, 2);
+	EXPECT_QUIET(q);
+	/* or is armed by it, and tells what it counted */
+	EXPECT_EQ(0, op_user(q, KEVENT_OP_DISABLE, 1));
+	EXPECT_EQ(0, ukevent_trigger(q, 1, 8));
+	EXPECT_EQ(0, modify_user(q, 1, 0, 5));
+	EXPECT_USER(q, 5, 0, 8, 1);
 	EXPECT_QUIET(q);
 }
 
@@ -460,7 +466,8 @@ TEST_F(user, modify_mode)
 	EXPECT_USER(q, 2, 0, 4, 2);
 	/* it is disabled now; a one-shot that ends with what it counted */
 	EXPECT_EQ(0, ukevent_trigger(q, 1, 5));
-	EXPECT_EQ(0, modify_user(q, 1, KEVENT_ONESHOT, 3));
+	EXPECT_EQ(0, modify_user(q, 1, KEVENT_ONESHOT | KEVENT_START_DISABLED,
+				 3));
 	EXPECT_QUIET(q);
 	EXPECT_EQ(0, op_user(q, KEVENT_OP_ENABLE, 1));
 	EXPECT_USER(q, 3, 0, 5, 1);
@@ -555,7 +562,7 @@ TEST_F(user, last_held_back)
 
 	for (ack = 0; ack < 2; ack++) {
 		c = make_typed(KEVENT_OP_ADD, USER, 1, 0, KEVENT_DISPATCH |
-			       KEVENT_WANT_LAST, 6);
+			       KEVENT_WANT_LAST | KEVENT_HOLD_LAST, 6);
 		ASSERT_EQ(0, do_change(q->fd, &c));
 		EXPECT_EQ(0, ukevent_trigger(q, 1, 5));
 		EXPECT_USER(q, 6, 0, 5, 1);
@@ -634,7 +641,6 @@ TEST_F(user, saturated_and_changed)
 	EXPECT_EQ(0, trigger_fd(q->fd, 1, 2, ~0ULL));
 	EXPECT_EQ(0, trigger_fd(q->fd, 1, 3, ~0ULL));
 	EXPECT_EQ(0, modify_user(q, 1, KEVENT_ONESHOT, 2));
-	EXPECT_EQ(0, op_user(q, KEVENT_OP_ENABLE, 1));
 	EXPECT_USER(q, 2, SATURATED, 3, ~0ULL);
 	ASSERT_EQ(0, add_user(q, 1, 0, 3));
 	EXPECT_EQ(0, trigger_fd(q->fd, 1, 4, 1));
@@ -2166,7 +2172,8 @@ static const __u16 ops[] = {
 /* A change that would be all right, of 2 for ADD, else of 1. */
 static struct kevent_change good_change(__u16 op)
 {
-	return make_typed(op, USER, op == KEVENT_OP_ADD ? 2 : 1, 0, 0, 1);
+	return make_typed(op, USER, op == KEVENT_OP_ADD ? 2 : 1, 0, 0,
+			  op <= KEVENT_OP_MODIFY);
 }
 
 TEST_F(error, unknown_events)
@@ -2202,23 +2209,13 @@ TEST_F(error, known_events)
 
 TEST_F(error, unknown_flags)
 {
-	static const __u32 modes_all = KEVENT_EDGE | KEVENT_ONESHOT |
-				       KEVENT_DISPATCH;
-	static const __u32 takes[] = {
-		modes_all | KEVENT_WANT_LAST | KEVENT_START_DISABLED,
-		modes_all | KEVENT_BY_ID,
-		KEVENT_BY_ID | KEVENT_ACK,
-		KEVENT_BY_ID,
-		KEVENT_BY_ID,
-		KEVENT_BY_ID,
-	};
 	struct kevent_change c;
 	size_t op;
 	int bit;
 
 	for (op = 0; op < ARRAY_SIZE(ops); op++) {
 		for (bit = 0; bit < 32; bit++) {
-			if (takes[op] & 1U << bit)
+			if (flags_taken(ops[op]) & 1U << bit)
 				continue;
 			c = good_change(ops[op]);
 			c.flags = 1U << bit;
@@ -2297,6 +2294,7 @@ TEST_F(error, no_such_event)
 		EXPECT_EQ(-ENOENT, do_change(self->q.fd, &c));
 		c = good_change(ops[op]);
 		c.flags = KEVENT_BY_ID;
+		c.ident = 0;
 		EXPECT_EQ(-ENOENT, do_change(self->q.fd, &c));
 		c.id = ~0ULL;
 		EXPECT_EQ(-ENOENT, do_change(self->q.fd, &c));
@@ -2402,7 +2400,7 @@ TEST_F(error, no_space)
 TEST(announced)
 {
 	struct kevent_params p = {};
-	int fd = sys_kevent_create(&p, sizeof(p));
+	int fd = sys_kevent_create(&p, sizeof(p), 0);
 
 	ASSERT_LE(0, fd);
 	EXPECT_NE(0ULL, p.types & 1ULL << USER);

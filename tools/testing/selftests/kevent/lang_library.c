@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The library in strict C99 and C11, and in C++: each function of it. */
+#include "ukevent.h"
+#include "lang.h"
+
+LANG_EXPORT int LANG_NAME(library)(void);
+
+/* A user event and a timer, told; 0 or what went wrong. */
+int LANG_NAME(library)(void)
+{
+	struct kevent_params params;
+	struct ukevent_queue q, again;
+	struct ukevent ev[4];
+	int ret;
+
+	memset(&params, 0, sizeof(params));
+	params.ring_entries = 8;
+	ret = ukevent_queue_init(&q, &params);
+	if (ret)
+		return ret;
+	ret = ukevent_add(&q, KEVENT_TYPE_USER, 1, KEVENT_USER_TRIGGERED,
+			  KEVENT_EDGE, 11);
+	if (!ret)
+		ret = ukevent_trigger(&q, 1, 5);
+	if (!ret)
+		ret = ukevent_set_timer(&q, KEVENT_OP_SET, 1, 0, 0,
+					UKEVENT_MONOTONIC, KEVENT_ONESHOT, 12);
+	if (!ret)
+		ret = ukevent_op(&q, KEVENT_OP_REMOVE, KEVENT_TYPE_USER, 1);
+	if (!ret && ukevent_dequeue_batch(&q, ev, 4, UKEVENT_FOREVER) != 2)
+		ret = -EPROTO;
+	if (!ret && (ev[0].cookie != 11 || ev[1].cookie != 12))
+		ret = -EPROTO;
+	if (!ret && (ukevent_add_poll(&q, -1, 1, 0, 0) != -EBADF ||
+		     ukevent_add_socket(&q, -1, 1, 0, 0) != -EBADF ||
+		     ukevent_op_poll(&q, KEVENT_OP_REMOVE, -1) != -EBADF ||
+		     ukevent_add_inode(&q, -1, NULL, 0, 2, 0, 0, NULL) != -EBADF ||
+		     ukevent_op_id(&q, KEVENT_OP_ENABLE, KEVENT_TYPE_USER, 99,
+				   0) != -ENOENT ||
+		     ukevent_dequeue(&q, ev, 0) ||
+		     ukevent_take_shared(&q, ev, 1)))
+		ret = -EPROTO;
+	if (!ret) {
+		ret = ukevent_queue_open(&again, q.fd);
+		if (!ret) {
+			q.fd = -1;
+			ukevent_queue_exit(&again);
+		}
+	}
+	ukevent_queue_exit(&q);
+	return ret;
+}
