@@ -26,6 +26,11 @@ static inline void kevent_release(struct file *file)
 		kevent_release_file(file);
 }
 
+/* Each beside the operations that it looks for. */
+bool kevent_is_eventfd(struct file *file);
+bool kevent_is_timerfd(struct file *file);
+bool kevent_is_eventpoll(struct file *file);
+
 #else
 
 static inline void kevent_release(struct file *file)

@@ -50,8 +50,9 @@
  *             consumed ones stand in front
  *   REAP      one-shot that has ended, to be detached in process context
  *
- *   trigger:  none, RECHECK -> publication, BACKLOG or DEFERRED; what a counting
- *             source says while it is disabled stays pending
+ *   trigger:  none, RECHECK -> publication, BACKLOG or DEFERRED (a one-shot that
+ *             is UNSURE, for a query); what a counting source says while it is
+ *             disabled stays pending
  *   publication: level -> RECHECK (DEFERRED if a query is due), edge -> none,
  *             one-shot -> REAP, dispatch -> none and DISABLED
  *   kevent_wait(): BACKLOG -> publication, DEFERRED -> query or publication,
@@ -391,6 +392,26 @@ void kevent_settle(struct kevent *k, u32 bits)
 		k->pending |= bits;
 }
 
+/* Have the source asked; user->lock is held. */
+static void kevent_ask(struct kevent *k)
+{
+	if (k->flags & (KEVENT_F_DEAD | KEVENT_F_DISABLED))
+		return;
+	k->flags |= KEVENT_F_QUERY;
+	if (!(k->flags & KEVENT_F_NEW))
+		kevent_defer_query(k);
+}
+
+/*
+ * A one-shot is not to end by what may be untrue.  An exclusive one does: the
+ * others would have to be asked as well.
+ */
+static bool kevent_asks_first(const struct kevent *k)
+{
+	return (k->flags & (KEVENT_ONESHOT | KEVENT_EXCLUSIVE | KEVENT_F_UNSURE)) ==
+	       (KEVENT_ONESHOT | KEVENT_F_UNSURE);
+}
+
 /**
  * kevent_trigger_slow - kevent_trigger() when something stands in the way
  * @k: the interest; user->lock is held, and dropped
@@ -405,7 +426,10 @@ bool kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
 	struct kevent_user *user = k->user;
 	u64 produced = user->produced;
 
-	kevent_settle(k, bits);
+	if (kevent_asks_first(k))
+		kevent_ask(k);
+	else
+		kevent_settle(k, bits);
 	/* Who was woken by what lay here before has not been told of this. */
 	produced = user->produced - produced;
 	return kevent_unlock(user, irqflags) && produced;
@@ -424,11 +448,7 @@ void kevent_trigger_query(struct kevent *k)
 	unsigned long irqflags = kevent_lock(user);
 
 	trace_kevent_trigger(k, 0);
-	if (!(k->flags & (KEVENT_F_DEAD | KEVENT_F_DISABLED))) {
-		k->flags |= KEVENT_F_QUERY;
-		if (!(k->flags & KEVENT_F_NEW))
-			kevent_defer_query(k);
-	}
+	kevent_ask(k);
 	kevent_unlock(user, irqflags);
 }
 

@@ -66,21 +66,21 @@ int kevent_hook_wake_vague(struct kevent_hook *hook, struct kevent *k,
 
 /**
  * kevent_hook_wake_ask - a wake function that believes no key
- * @wait: the hook's entry
- * @k: its interest
- * @key: of the wake-up
+ * @wait: the first hook's entry
+ * @mode: ignored
+ * @sync: ignored
+ * @key: of the wake-up, which may stand for anything
  *
  * Return: 0, as kevent_hook_wake_vague()
  */
-int kevent_hook_wake_ask(wait_queue_entry_t *wait, struct kevent *k, void *key)
+int kevent_hook_wake_ask(wait_queue_entry_t *wait, unsigned int mode, int sync,
+			 void *key)
 {
-	__poll_t happened = key_to_poll(key);
+	struct kevent *k = kevent_of_wait(wait);
 
-	trace_kevent_wake(k, (__force u32)happened);
-	if (happened && !((__force u32)happened & READ_ONCE(k->events)))
-		return 0;
-	return kevent_hook_wake_vague(container_of(wait, struct kevent_hook, wait),
-				      k, happened);
+	trace_kevent_wake(k, (__force u32)key_to_poll(key));
+	return kevent_hook_wake_vague(&kevent_to_file(k)->hook, k,
+				      key_to_poll(key));
 }
 
 /* Further queues are rare: whatever they may mean is asked for. */
@@ -90,7 +90,8 @@ static int kevent_hook_wake_extra(wait_queue_entry_t *wait, unsigned int mode,
 	struct kevent_extra_hook *extra =
 		container_of(wait, struct kevent_extra_hook, hook.wait);
 
-	return kevent_hook_wake_ask(wait, extra->k, key);
+	trace_kevent_wake(extra->k, (__force u32)key_to_poll(key));
+	return kevent_hook_wake_vague(&extra->hook, extra->k, key_to_poll(key));
 }
 
 static void kevent_hook_queue(struct file *file, wait_queue_head_t *head,
@@ -221,6 +222,23 @@ void kevent_hook_sync(struct kevent *k)
 	}
 }
 
+/* Wake as the source does, whatever it is. */
+static void kevent_wake_head(wait_queue_head_t *head, __poll_t key)
+{
+	unsigned long irqflags;
+
+	spin_lock_irqsave(&head->lock, irqflags);
+#ifdef CONFIG_EVENTFD
+	/* Whom this wakes must not signal an eventfd, which may be this one. */
+	current->in_eventfd = 1;
+#endif
+	wake_up_locked_poll(head, key);
+#ifdef CONFIG_EVENTFD
+	current->in_eventfd = 0;
+#endif
+	spin_unlock_irqrestore(&head->lock, irqflags);
+}
+
 /**
  * kevent_hook_pass_on - wake another one that watches exclusively
  * @k: the interest, disabled or dead, whose file is pinned
@@ -228,6 +246,10 @@ void kevent_hook_sync(struct kevent *k)
  *
  * Only those of which not everybody has heard; never more than a source says.
  * No lock held: the walk takes other queues' locks.
+ *
+ * The heads are those of files whose wakers were read (see kevent_poll_attach()):
+ * eventfds, timerfds, pipes and sockets.  Never those of epoll sets: these take
+ * each other's heads inside their own, by a level that only they keep.
  */
 void kevent_hook_pass_on(struct kevent *k, u32 bits)
 {
@@ -246,7 +268,7 @@ void kevent_hook_pass_on(struct kevent *k, u32 bits)
 		/* pairs with kevent_hook_wake_vague() and kevent_unhook() */
 		head = smp_load_acquire(&hook->head);
 		if (head)
-			wake_up_poll(head, (__force __poll_t)bits);
+			kevent_wake_head(head, (__force __poll_t)bits);
 		rcu_read_unlock();
 	}
 }

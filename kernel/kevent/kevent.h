@@ -47,6 +47,7 @@ struct ucounts;
 #define KEVENT_LAST	(KEVENT_WANT_LAST | KEVENT_HOLD_LAST)
 #define KEVENT_F_USER	(KEVENT_MODES | KEVENT_LAST | KEVENT_EXCLUSIVE)
 #define KEVENT_F_DISABLED	KEVENT_START_DISABLED	/* publish nothing */
+#define KEVENT_F_UNSURE		0x0040	/* what wakes it may be untrue */
 #define KEVENT_F_NEW		0x0100	/* attach is running: only accumulate */
 #define KEVENT_F_GONE		0x0200	/* the source is, a record is to come */
 #define KEVENT_F_DEAD		0x0400	/* has ended */
@@ -447,9 +448,25 @@ void kevent_hook_detach(struct kevent *k);
 void kevent_hook_free(struct kevent *k);
 void kevent_hook_sync(struct kevent *k);
 void kevent_hook_pass_on(struct kevent *k, u32 bits);
-int kevent_hook_wake_ask(wait_queue_entry_t *wait, struct kevent *k, void *key);
+int kevent_hook_wake_ask(wait_queue_entry_t *wait, unsigned int mode, int sync,
+			 void *key);
 int kevent_hook_wake_vague(struct kevent_hook *hook, struct kevent *k,
 			   __poll_t happened);
+
+/**
+ * kevent_hook_trust - how far are the wake-ups of a file believed?
+ * @k: the interest, about to be hooked: nobody else changes its flags
+ * @known: by their keys; else all who watch it are asked each time, so that there
+ *	is nothing to wake exclusively, or to pass on
+ * @unsure: they may tell what is not true
+ */
+static inline void kevent_hook_trust(struct kevent *k, bool known, bool unsure)
+{
+	if (!known)
+		k->flags &= ~KEVENT_EXCLUSIVE;
+	if (unsure)
+		k->flags |= KEVENT_F_UNSURE;
+}
 
 /* Does a change use neither address nor parameters? */
 static inline bool kevent_is_plain(const struct kevent_change *change)

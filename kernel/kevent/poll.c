@@ -2,15 +2,22 @@
 /*
  * kevent source POLL - any file that has ->poll
  *
- * The wake-up key is believed for EPOLLIN and EPOLLOUT only.  Sockets wake with
- * IN|PRI|RDNORM|RDBAND whatever came, pipe ends and many drivers with no key:
- * anything else requested is asked for in process context.
+ * The key of a wake-up is believed only from wakers that somebody has read: the
+ * table is in Documentation/kevent.rst.  Many drivers announce one thing under the
+ * key of another, or all of it under one: those are asked, in process context,
+ * whatever the key says.  That is decided once, when the interest is hooked.
+ *
+ * And it is believed for EPOLLIN and EPOLLOUT only.  Sockets wake with
+ * IN|PRI|RDNORM|RDBAND whatever came, pipe ends with no key: anything else
+ * requested is asked for as well.
  */
 
-#include <linux/net.h>
+#include <linux/kevent.h>
+#include <linux/pipe_fs_i.h>
 #include <linux/poll.h>
 
 #include "kevent.h"
+#include "sock.h"
 #include "trigger.h"
 
 #define KEVENT_POLL_BELIEVED	(EPOLLIN | EPOLLOUT)
@@ -49,21 +56,54 @@ static int kevent_poll_wake(wait_queue_entry_t *wait, unsigned int mode,
 	return kevent_trigger(k, bits, NULL);
 }
 
-/* Room that the peer of a datagram socket must have: see kevent_sock.c. */
+/* Of a datagram socket whose peer may have no room. */
 static int kevent_poll_wake_unix(wait_queue_entry_t *wait, unsigned int mode,
 				 int sync, void *key)
 {
-	if (key_to_poll(key) & EPOLLOUT)
-		return kevent_hook_wake_ask(wait, kevent_of_wait(wait), key);
+	u32 asked = READ_ONCE(kevent_of_wait(wait)->events);
+
+	if (key_to_poll(key) & EPOLLOUT && asked & (__force u32)EPOLLOUT)
+		return kevent_hook_wake_ask(wait, mode, sync, key);
 	return kevent_poll_wake(wait, mode, sync, key);
 }
 
-static bool kevent_poll_is_unix(struct file *file)
+static wait_queue_func_t kevent_poll_wake_sock(struct kevent *k,
+					       const struct sock *sk)
 {
-	struct socket *sock = IS_ENABLED(CONFIG_UNIX) ? sock_from_file(file) : NULL;
+	bool known = kevent_sock_is_known(sk);
 
-	return sock && sock->type == SOCK_DGRAM &&
-	       READ_ONCE(sock->ops)->family == PF_UNIX;
+	/* A checksum is looked at by ->poll. */
+	kevent_hook_trust(k, known, sk_is_udp(sk));
+	if (kevent_sock_peer_decides(sk))
+		return kevent_poll_wake_unix;
+	return known ? kevent_poll_wake : kevent_hook_wake_ask;
+}
+
+/* What wakes @k, by the type of its file; NULL if it must not be watched so. */
+static wait_queue_func_t kevent_poll_wake_of(struct kevent *k, struct file *file)
+{
+	struct socket *sock;
+
+	if (IS_ENABLED(CONFIG_EVENTFD) && kevent_is_eventfd(file))
+		return kevent_poll_wake;
+	sock = IS_ENABLED(CONFIG_NET) ? sock_from_file(file) : NULL;
+	if (sock)
+		return kevent_poll_wake_sock(k, sock->sk);
+	if (IS_ENABLED(CONFIG_TIMERFD) && kevent_is_timerfd(file))
+		return kevent_poll_wake;
+	/* Part of a page was read. */
+	if (get_pipe_info(file, false)) {
+		kevent_hook_trust(k, true, true);
+		return kevent_poll_wake;
+	}
+	/* What was ready is not any more. */
+	if (IS_ENABLED(CONFIG_EPOLL) && kevent_is_eventpoll(file)) {
+		kevent_hook_trust(k, true, true);
+		/* As EPOLLEXCLUSIVE: see kevent_hook_pass_on(). */
+		return k->flags & KEVENT_EXCLUSIVE ? NULL : kevent_poll_wake;
+	}
+	kevent_hook_trust(k, false, false);
+	return kevent_hook_wake_ask;
 }
 
 static int kevent_poll_check_file(const struct kevent_change *change,
@@ -79,9 +119,9 @@ static s64 kevent_poll_attach(struct kevent *k,
 			      const struct kevent_change *change,
 			      const struct path *path)
 {
-	return kevent_hook_attach(k, kevent_poll_is_unix(kevent_to_file(k)->file) ?
-				     kevent_poll_wake_unix : kevent_poll_wake,
-				  READ_ONCE(k->events));
+	wait_queue_func_t func = kevent_poll_wake_of(k, kevent_to_file(k)->file);
+
+	return func ? kevent_hook_attach(k, func, READ_ONCE(k->events)) : -EINVAL;
 }
 
 static u32 kevent_poll_query(struct kevent *k)

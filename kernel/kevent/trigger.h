@@ -11,7 +11,7 @@
 
 /* Flags that do not take a trigger off the short way. */
 #define KEVENT_F_SHORT	(KEVENT_EDGE | KEVENT_LAST | KEVENT_EXCLUSIVE | \
-			 KEVENT_F_DATA)
+			 KEVENT_F_DATA | KEVENT_F_UNSURE)
 
 /* The interest whose first hook is @wait. */
 static inline struct kevent *kevent_of_wait(wait_queue_entry_t *wait)

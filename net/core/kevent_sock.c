@@ -8,21 +8,16 @@
  * sk_state, sk_shutdown, sk_err.  Other families are asked by ->poll in process
  * context, like any file of type POLL.
  *
- * The interest is unhooked before the file is released, so in a wake function,
- * and under user->lock while the interest is not dead, sock->sk is there.
- *
  * Each event has the value of a bit of poll(2) that wake-ups for it carry, so
  * that keys and events can be compared.  Room to send is announced by TCP only
  * after a send has failed, or ->poll has found none, which attaching does.
  */
 
-#include <linux/net.h>
 #include <linux/poll.h>
 #include <linux/seq_file.h>
-#include <net/sock.h>
-#include <net/tcp.h>
 
 #include "../../kernel/kevent/kevent.h"
+#include "../../kernel/kevent/sock.h"
 #include "../../kernel/kevent/trigger.h"
 
 #define KEVENT_SOCK_SAME	(KEVENT_SOCK_RECV | KEVENT_SOCK_SEND |	\
@@ -55,34 +50,6 @@ struct kevent_sock {
 static inline struct kevent_sock *kevent_to_sock(const struct kevent *k)
 {
 	return container_of(k, struct kevent_sock, f.k);
-}
-
-static inline struct sock *kevent_sk(const struct kevent *k)
-{
-	struct socket *sock = kevent_to_sock(k)->f.file->private_data;
-
-	return sock->sk;
-}
-
-static inline bool kevent_sock_is_tcp(const struct sock *sk)
-{
-	return IS_ENABLED(CONFIG_INET) && sk_is_tcp(sk);
-}
-
-/* TCP whose bytes go to the program as they come: no TLS, no sockmap. */
-static inline bool kevent_sock_plain(const struct sock *sk)
-{
-	return IS_ENABLED(CONFIG_INET) &&
-	       READ_ONCE(sk->sk_prot)->recvmsg == tcp_recvmsg;
-}
-
-/*
- * A datagram of a UNIX socket may wait for its peer's room, and what is freed when
- * it cannot be sent wakes as if there were some.
- */
-static inline bool kevent_sock_peer_decides(const struct sock *sk)
-{
-	return sk->sk_family == AF_UNIX && sk->sk_type == SOCK_DGRAM;
 }
 
 /* Not enough to be announced, and room for more. */
@@ -239,12 +206,6 @@ static int kevent_sock_wake(wait_queue_entry_t *wait, unsigned int mode,
 	return kevent_trigger(k, KEVENT_SOCK_RECV, kevent_sock_fill_known);
 }
 
-static int kevent_sock_wake_vague(wait_queue_entry_t *wait, unsigned int mode,
-				  int sync, void *key)
-{
-	return kevent_hook_wake_ask(wait, kevent_of_wait(wait), key);
-}
-
 /* What ->poll said, in events of sockets. */
 static u32 kevent_sock_translate(const struct kevent *k, u32 mask)
 {
@@ -315,9 +276,10 @@ static s64 kevent_sock_attach(struct kevent *k,
 	s64 mask;
 
 	ks->lowat = change->param[KEVENT_SOCK_LOWAT];
-	ks->known = sk_is_tcp(sk) || sk_is_udp(sk) || sk->sk_family == AF_UNIX;
+	ks->known = kevent_sock_is_known(sk);
+	kevent_hook_trust(k, ks->known, sk_is_udp(sk));
 	mask = kevent_hook_attach(k, ks->known ? kevent_sock_wake :
-						 kevent_sock_wake_vague,
+						 kevent_hook_wake_ask,
 				  kevent_sock_poll_key(k));
 	return mask < 0 ? mask : kevent_sock_translate(k, mask);
 }

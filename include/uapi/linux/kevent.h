@@ -87,7 +87,7 @@
  * - %KEVENT_EXCLUSIVE: POLL and SOCKET: of several queues that watch it
  *   exclusively, wake one that sleeps, all if none does; errors, hang-ups and
  *   what has to be asked for go to all.  What a queue did not consume when it
- *   disables or ends the interest wakes another one
+ *   disables or ends the interest wakes another one.  Not for epoll sets
  *
  * With %KEVENT_OP_ADD, %KEVENT_OP_MODIFY and %KEVENT_OP_SET of
  * %KEVENT_TYPE_TIMER:

@@ -716,21 +716,27 @@ struct gardener {
 	int nr;
 };
 
-/* Links and cuts at random: queue to set, set to queue, set to set. */
+/*
+ * Links and cuts at random: queue to set, set to queue, set to set, and both to
+ * eventfds, queues exclusively, so that who leaves wakes them once more.
+ */
 static void *garden(void *arg)
 {
 	struct gardener *me = arg;
 	struct graph *g = me->g;
 	struct epoll_event ev;
 	unsigned int seed = me->nr + 1;
-	int a, b, ret;
+	int a, b, ret, leaf, fd;
 
 	while (!__atomic_load_n(&g->stop, __ATOMIC_RELAXED)) {
 		a = rand_r(&seed) % NR_NODES;
 		b = rand_r(&seed) % NR_NODES;
 		ev.events = rand_r(&seed) % 2 ? EPOLLIN : EPOLLIN | EPOLLET;
+		/* not a queue's own one */
+		leaf = g->fds[a == b ? (b + 1) % NR_NODES : b];
+		fd = rand_r(&seed) % 2 ? g->ep[b] : leaf;
 		ret = 0;
-		switch (rand_r(&seed) % 8) {
+		switch (rand_r(&seed) % 13) {
 		case 0:
 		case 1:
 			ret = add_fd(g->q[a].fd, g->ep[b], EV_IN,
@@ -759,6 +765,27 @@ static void *garden(void *arg)
 			flush_ring(&g->q[b]);
 			epoll_wait(g->ep[b], &ev, 1, 0);
 			eventfd_take(g->fds[a]);
+			break;
+		case 8:
+			ret = add_fd(g->q[a].fd, leaf, EV_IN,
+				     KEVENT_EXCLUSIVE | (rand_r(&seed) % 2 ?
+				     KEVENT_EDGE : 0), b, NULL);
+			break;
+		case 9:
+			ret = epoll_ctl(g->ep[a], EPOLL_CTL_ADD, leaf, &ev) ?
+			      -errno : 0;
+			break;
+		case 10:
+			ret = modify_fd(g->q[a].fd, fd, EV_IN,
+					rand_r(&seed) % 2 ? KEVENT_EDGE : 0, b);
+			break;
+		case 11:
+			ret = op_fd(g->q[a].fd, KEVENT_OP_DISABLE, fd);
+			if (!ret)
+				ret = op_fd(g->q[a].fd, KEVENT_OP_ENABLE, fd);
+			break;
+		case 12:
+			ret = remove_fd(g->q[a].fd, leaf);
 			break;
 		}
 		if (!ret)
@@ -812,6 +839,9 @@ TEST(random_graph)
 	/* the sets go, with all links through them */
 	for (i = 0; i < NR_NODES; i++)
 		close(g.ep[i]);
+	for (i = 0; i < NR_NODES * NR_NODES; i++)
+		if (i % NR_NODES != i / NR_NODES)
+			remove_fd(g.q[i % NR_NODES].fd, g.fds[i / NR_NODES]);
 	for (i = 0; i < NR_NODES; i++) {
 		eventfd_take(g.fds[i]);
 		flush_ring(&g.q[i]);
