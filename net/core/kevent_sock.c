@@ -108,8 +108,18 @@ static u32 kevent_sock_state_events(const struct sock *sk, int state, u8 shutdow
 	return bits;
 }
 
+/*
+ * Who waits for a connection knows that there is none: a TCP socket that is not
+ * connected, and was not shut down either, by the program or as that failed.
+ */
+static inline u32 kevent_sock_spare(const struct kevent *k, int state, u8 shutdown)
+{
+	return READ_ONCE(k->events) & KEVENT_SOCK_CONNECT && state == TCP_CLOSE &&
+	       !shutdown ? KEVENT_SOCK_SEND | KEVENT_SOCK_HUP : 0;
+}
+
 /* What can be told of a socket that woke with a key, or without one. */
-static inline u32 kevent_sock_resolve(const struct kevent_sock *ks,
+static inline u32 kevent_sock_resolve(const struct kevent *k,
 				      const struct sock *sk, __poll_t happened)
 {
 	int state = inet_sk_state_load(sk);
@@ -119,7 +129,7 @@ static inline u32 kevent_sock_resolve(const struct kevent_sock *ks,
 	if (happened & EPOLLIN) {
 		if (unlikely(state == TCP_LISTEN))
 			bits |= KEVENT_SOCK_LISTENER;
-		else if (!kevent_sock_below_mark(ks, sk))
+		else if (!kevent_sock_below_mark(kevent_to_sock(k), sk))
 			bits |= KEVENT_SOCK_RECV;
 	}
 	if (happened & EPOLLOUT && !kevent_sock_peer_decides(sk))
@@ -130,7 +140,7 @@ static inline u32 kevent_sock_resolve(const struct kevent_sock *ks,
 						 !happened || state == TCP_CLOSE);
 	if (unlikely(kevent_sock_has_error(sk)))
 		bits |= KEVENT_SOCK_ERROR;
-	return bits;
+	return bits & ~kevent_sock_spare(k, state, shutdown);
 }
 
 /* Of a socket whose wake-ups are resolved. */
@@ -172,8 +182,7 @@ static noinline int kevent_sock_wake_any(struct kevent *k, __poll_t happened)
 {
 	u32 events = READ_ONCE(k->events), bits;
 
-	bits = events & kevent_sock_resolve(kevent_to_sock(k), kevent_sk(k),
-					    happened);
+	bits = events & kevent_sock_resolve(k, kevent_sk(k), happened);
 	/* The peer of a datagram socket decides, or a connection has no room yet. */
 	if (unlikely((!happened || happened & EPOLLOUT) &&
 		     events & KEVENT_SOCK_SEND & ~bits))
@@ -224,13 +233,10 @@ static u32 kevent_sock_translate(const struct kevent *k, u32 mask)
 	if (bits & KEVENT_SOCK_RECV && !(shutdown & RCV_SHUTDOWN) &&
 	    kevent_sock_below_mark(kevent_to_sock(k), sk))
 		bits &= ~KEVENT_SOCK_RECV;
-	if (READ_ONCE(k->events) & KEVENT_SOCK_CONNECT) {
-		if (kevent_sock_connected(state))
-			bits |= KEVENT_SOCK_CONNECT;
-		else if (state == TCP_CLOSE && !shutdown)
-			bits &= ~(KEVENT_SOCK_SEND | KEVENT_SOCK_HUP);
-	}
-	return bits;
+	if (READ_ONCE(k->events) & KEVENT_SOCK_CONNECT &&
+	    kevent_sock_connected(state))
+		bits |= KEVENT_SOCK_CONNECT;
+	return bits & ~kevent_sock_spare(k, state, shutdown);
 }
 
 static int kevent_sock_check(const struct kevent_change *change)

@@ -138,8 +138,11 @@
  *   UDP and UNIX tell it whenever they tell RECV
  * - %KEVENT_SOCK_CONNECT: TCP only: the connection that connect(2) left in
  *   progress is established; told once, and again after a MODIFY that asks for
- *   it.  Who asks for it is told neither SEND nor HUP while the socket is not
- *   connected yet.  A connect(2) that returned 0 is not told
+ *   it.  Until then who asks for it is told neither SEND nor HUP of a socket that
+ *   is not connected, never was or not any more: connect(AF_UNSPEC), or
+ *   shutdown(2) while it connects.  If connecting fails: ERROR and HUP.  After
+ *   that, or a shutdown(2) of a socket that does not connect: what poll(2) says.
+ *   A connect(2) that returned 0 is not told
  * - %KEVENT_SOCK_RDHUP: the peer sends no more
  * - %KEVENT_SOCK_HUP: both directions are shut down, the connection failed, or
  *   there is none; also in the last record after the last close

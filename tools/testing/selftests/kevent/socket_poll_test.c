@@ -476,7 +476,7 @@ static bool is_unconnected(const struct stage *s, __u32 bits)
  * @asked: to somebody who asked for this
  * @applies: what it depends on
  * @more: what poll() has no word for
- * @less: what poll() says; a wake-up may tell it
+ * @less: what poll() says
  * @maybe: a wake-up may tell it though poll() does not say so
  */
 static const struct difference {
@@ -511,6 +511,7 @@ static __u32 to_be_told(const struct stage *s, __u32 asked, __u32 *may)
 		bits |= d->more;
 		bits &= ~d->less;
 		maybe |= d->more | d->maybe;
+		maybe &= ~d->less;
 	}
 	if (may)
 		*may |= maybe;

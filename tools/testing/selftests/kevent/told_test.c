@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * S1: what a source announces under the key of something else, or under that of
- * something that is not true; who
+ * something that is not true; what is told of sockets that are not connected; who
  * is told by an exclusive wake-up.
  */
 #include "socket_test.h"
@@ -422,6 +422,143 @@ TEST_F(untrue, becomes_oneshot)
 	EXPECT_EQ(1, wait_ms(q, 1, TEST_LONG_MS));
 	EXPECT_EQ(1, take_all(q, NULL));
 	EXPECT_QUIET(q);
+}
+
+/* ---- not connected ---- */
+
+#define WAITS_FOR_IT	(SK_CONNECT | SK_SEND)
+
+FIXTURE(unconnected)
+{
+	struct ukevent_queue q;
+	struct listener l;	/* that has no room */
+	int first;
+	int fd;
+};
+
+FIXTURE_VARIANT(unconnected)
+{
+	int family;
+};
+
+FIXTURE_VARIANT_ADD(unconnected, tcp4)
+{
+	.family = AF_INET,
+};
+
+FIXTURE_VARIANT_ADD(unconnected, tcp6)
+{
+	.family = AF_INET6,
+};
+
+FIXTURE_SETUP(unconnected)
+{
+	ASSERT_EQ(0, queue_init(&self->q, 8));
+	ASSERT_EQ(0, open_listener(&self->l, variant->family, SOCK_STREAM, 0));
+	self->first = new_client(&self->l, 0);
+	ASSERT_LE(0, self->first);
+	ASSERT_EQ(0, queue_reaches(self->l.fd, 1));
+	self->fd = socket(variant->family, SOCK_STREAM | SOCK_NONBLOCK |
+			  SOCK_CLOEXEC, 0);
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(unconnected)
+{
+	close(self->fd);
+	close(self->first);
+	close(self->l.fd);
+	ukevent_queue_exit(&self->q);
+}
+
+/* Refused, and once more: it is being made, and nobody hung up. */
+TEST_F(unconnected, connects_again)
+{
+	const __u32 failed = SK_ERROR | SK_HUP;
+	struct ukevent_queue *q = &self->q;
+	struct listener closed;
+	struct ukevent sum;
+	int i;
+
+	ASSERT_EQ(0, open_listener(&closed, variant->family, SOCK_STREAM, 0));
+	close(closed.fd);
+	ASSERT_EQ(0, add_sock(q->fd, self->fd, WAITS_FOR_IT, KEVENT_EDGE, 1,
+			      NULL));
+	EXPECT_QUIET(q);
+	ASSERT_EQ(0, connect_to(&closed, self->fd));
+	EXPECT_EQ(failed, gather(q, failed, &sum) & failed);
+	EXPECT_EQ(0, (int)(sum.events & SK_CONNECT));
+	EXPECT_EQ(ECONNREFUSED, take_error(self->fd));
+	collect_now(q, &sum);
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(-1, connect(self->fd, (struct sockaddr *)&self->l.addr,
+				      self->l.len));
+		if (errno == EINPROGRESS)
+			break;
+	}
+	ASSERT_GT(3, i);
+	EXPECT_EQ(0U, collect_now(q, &sum));
+	/* room for it; the packet is sent again */
+	close(accept_one(self->l.fd));
+	EXPECT_EQ(WAITS_FOR_IT, gather(q, WAITS_FOR_IT, &sum));
+}
+
+/* Given up, by nobody but the program: it knows that there is no connection. */
+TEST_F(unconnected, given_up)
+{
+	struct ukevent_queue *q = &self->q;
+	struct ukevent sum;
+	__u32 told;
+	int way;
+
+	for (way = 0; way < 4; way++) {
+		ASSERT_EQ(0, add_sock(q->fd, self->fd, WAITS_FOR_IT, KEVENT_EDGE,
+				      way, NULL));
+		EXPECT_QUIET(q);
+		if (way < 3) {
+			ASSERT_EQ(0, connect_to(&self->l, self->fd));
+		}
+		if (way == 1) {
+			shutdown(self->fd, SHUT_RDWR);
+		} else if (way == 2) {
+			shutdown(self->fd, SHUT_RD);
+		} else {
+			ASSERT_EQ(0, disconnect(self->fd));
+		}
+		told = collect_now(q, &sum);
+		EXPECT_EQ(0U, told & (WAITS_FOR_IT | SK_HUP))
+			TH_LOG("way %d: %#x", way, told);
+		/* and so says a query */
+		EXPECT_EQ(0, modify_sock(q->fd, self->fd, WAITS_FOR_IT,
+					 KEVENT_EDGE, way));
+		EXPECT_EQ(told, collect_now(q, &sum));
+		EXPECT_EQ(way < 3 ? SK_ERROR : 0U, told);
+		EXPECT_EQ(way < 3 ? ECONNRESET : 0, take_error(self->fd));
+		EXPECT_EQ(0, remove_sock(q->fd, self->fd));
+	}
+}
+
+/* Shut down without ever having been connected: as poll() says. */
+TEST_F(unconnected, shutdown)
+{
+	static const int hows[] = { SHUT_RD, SHUT_WR, SHUT_RDWR };
+	struct ukevent_queue *q = &self->q;
+	struct ukevent sum;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(hows); i++) {
+		ASSERT_EQ(0, add_sock(q->fd, self->fd, WAITS_FOR_IT, KEVENT_EDGE,
+				      i, NULL));
+		EXPECT_QUIET(q);
+		EXPECT_EQ(-1, shutdown(self->fd, hows[i]));
+		EXPECT_EQ(SK_SEND | SK_HUP, collect_now(q, &sum));
+		EXPECT_EQ(0, modify_sock(q->fd, self->fd, WAITS_FOR_IT,
+					 KEVENT_EDGE, i));
+		EXPECT_EQ(SK_SEND | SK_HUP, collect_now(q, &sum));
+		EXPECT_EQ(0, remove_sock(q->fd, self->fd));
+		ASSERT_EQ(0, disconnect(self->fd));
+	}
 }
 
 /* ---- exclusively ---- */
