@@ -190,9 +190,12 @@ static noinline int kevent_sock_wake_any(struct kevent *k, __poll_t happened)
 	if (!bits)
 		return 0;
 	trace_kevent_trigger(k, bits);
-	/* Of those that watch exclusively, all hear of errors and changes. */
+	/*
+	 * Of those that watch exclusively, all hear of errors and changes.  What
+	 * has woken all before may be told here once more.
+	 */
 	return kevent_trigger_slow(k, bits, kevent_lock(k->user)) && happened &&
-	       !(bits & (KEVENT_SOCK_HUP | KEVENT_SOCK_ERROR));
+	       !(happened & (EPOLLERR | EPOLLHUP));
 }
 
 static int kevent_sock_wake(wait_queue_entry_t *wait, unsigned int mode,

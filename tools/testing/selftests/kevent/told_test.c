@@ -563,6 +563,65 @@ TEST_F(unconnected, shutdown)
 
 /* ---- exclusively ---- */
 
+#define NR_SLEEPERS	8
+
+/* An error that nobody fetches makes no herd of those that wait for data. */
+TEST(error_left)
+{
+	static const __u32 type[] = { KEVENT_TYPE_POLL, KEVENT_TYPE_SOCKET };
+	struct ukevent_queue q[NR_SLEEPERS];
+	int t, i, n, round, fd, peer, on = 1;
+	struct waiter w[NR_SLEEPERS];
+	struct listener nobody;
+	struct ukevent sum;
+	char c = 0;
+
+	for (t = 0; t < 2; t++) {
+		ASSERT_EQ(0, inet_pair(AF_INET, SOCK_DGRAM, &fd, &peer));
+		ASSERT_EQ(0, setsockopt(fd, SOL_IP, IP_RECVERR, &on, sizeof(on)));
+		ASSERT_EQ(0, bound_socket(&nobody, AF_INET, SOCK_DGRAM));
+		close(nobody.fd);
+		ASSERT_EQ(1, sendto(fd, &c, 1, 0, (struct sockaddr *)&nobody.addr,
+				    nobody.len));
+		ASSERT_EQ(1, polls(fd, POLLERR));
+		take_error(fd);
+		/* it is in the error queue still */
+		ASSERT_EQ(POLLERR, is_ready(fd, 0, 0));
+		for (i = 0; i < NR_SLEEPERS; i++) {
+			ASSERT_EQ(0, queue_init(&q[i], 8));
+			ASSERT_EQ(0, add_one(q[i].fd, type[t], fd, EV_IN,
+					     KEVENT_EDGE | KEVENT_EXCLUSIVE));
+			EXPECT_EQ(EV_ERR, collect_now(&q[i], &sum));
+			ASSERT_EQ(0, waiter_start(&w[i], &q[i], 1, NULL));
+		}
+		for (round = 0; round < 3; round++) {
+			ASSERT_EQ(1, write(peer, &c, 1));
+			ASSERT_EQ(1, polls(fd, POLLIN));
+			sleep_ms(TEST_SHORT_MS);
+			for (n = 0, i = 0; i < NR_SLEEPERS; i++) {
+				if (!waiter_done(&w[i], 0))
+					continue;
+				n++;
+				EXPECT_EQ(1, waiter_result(&w[i]));
+				EXPECT_EQ(1, take_all(&q[i], &sum));
+				EXPECT_EQ(EV_IN, sum.events & EV_IN);
+				ASSERT_EQ(0, waiter_start(&w[i], &q[i], 1, NULL));
+			}
+			EXPECT_EQ(1, n) TH_LOG("type %u: %d woke", type[t], n);
+		}
+		close(fd);
+		close(peer);
+		for (i = 0; i < NR_SLEEPERS; i++) {
+			/* its source is gone: let something else wake it */
+			fd = make_eventfd(1);
+			ASSERT_EQ(0, add_fd(q[i].fd, fd, EV_IN, 0, 1, NULL));
+			EXPECT_EQ(1, waiter_result(&w[i]));
+			close(fd);
+			ukevent_queue_exit(&q[i]);
+		}
+	}
+}
+
 /*
  * An epoll set is not watched exclusively, as with EPOLLEXCLUSIVE: who leaves
  * would wake it, out of the order in which sets wake each other.
