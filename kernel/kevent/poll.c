@@ -56,6 +56,14 @@ static int kevent_poll_wake(wait_queue_entry_t *wait, unsigned int mode,
 	return kevent_trigger(k, bits, NULL);
 }
 
+static int kevent_poll_wake_tcp(wait_queue_entry_t *wait, unsigned int mode,
+				int sync, void *key)
+{
+	if (kevent_sock_urgent(kevent_sk(kevent_of_wait(wait))))
+		return kevent_hook_wake_ask(wait, mode, sync, key);
+	return kevent_poll_wake(wait, mode, sync, key);
+}
+
 /* Of a datagram socket whose peer may have no room. */
 static int kevent_poll_wake_unix(wait_queue_entry_t *wait, unsigned int mode,
 				 int sync, void *key)
@@ -74,6 +82,8 @@ static wait_queue_func_t kevent_poll_wake_sock(struct kevent *k,
 
 	/* A checksum is looked at by ->poll. */
 	kevent_hook_trust(k, known, sk_is_udp(sk));
+	if (kevent_sock_is_tcp(sk))
+		return kevent_poll_wake_tcp;
 	if (kevent_sock_peer_decides(sk))
 		return kevent_poll_wake_unix;
 	return known ? kevent_poll_wake : kevent_hook_wake_ask;

@@ -41,6 +41,12 @@ static inline bool kevent_sock_plain(const struct sock *sk)
 	       READ_ONCE(sk->sk_prot)->recvmsg == tcp_recvmsg;
 }
 
+/* There is, or was, urgent data: it wakes as data does, and is none. */
+static inline bool kevent_sock_urgent(const struct sock *sk)
+{
+	return kevent_sock_plain(sk) && unlikely(READ_ONCE(tcp_sk(sk)->urg_data));
+}
+
 /*
  * A datagram of a UNIX socket may wait for its peer's room, and what is freed when
  * it cannot be sent wakes as if there were some.

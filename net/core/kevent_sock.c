@@ -52,14 +52,23 @@ static inline struct kevent_sock *kevent_to_sock(const struct kevent *k)
 	return container_of(k, struct kevent_sock, f.k);
 }
 
-/* Not enough to be announced, and room for more. */
+/*
+ * Not enough to be announced, and room for more.  Urgent data that comes next is
+ * none, as for tcp_poll().
+ */
 static bool kevent_sock_below_mark(const struct kevent_sock *ks,
 				   const struct sock *sk)
 {
-	u32 lowat = READ_ONCE(ks->lowat);
+	int target = max_t(int, READ_ONCE(ks->lowat),
+			   sock_rcvlowat(sk, 0, INT_MAX));
 
-	return unlikely(lowat > 1) && kevent_sock_plain(sk) &&
-	       !tcp_epollin_ready(sk, lowat);
+	if (!kevent_sock_plain(sk))
+		return false;
+	if (kevent_sock_urgent(sk) &&
+	    READ_ONCE(tcp_sk(sk)->urg_seq) == READ_ONCE(tcp_sk(sk)->copied_seq) &&
+	    !sock_flag(sk, SOCK_URGINLINE))
+		target++;
+	return !tcp_epollin_ready(sk, target);
 }
 
 static bool kevent_sock_has_error(const struct sock *sk)
@@ -209,7 +218,7 @@ static int kevent_sock_wake(wait_queue_entry_t *wait, unsigned int mode,
 	/* Data for who takes any amount, and nothing else: nearly always. */
 	if (unlikely((happened & (EPOLLIN | EPOLLOUT)) != EPOLLIN ||
 		     READ_ONCE(kevent_to_sock(k)->lowat) > 1 ||
-		     inet_sk_state_load(sk) == TCP_LISTEN ||
+		     inet_sk_state_load(sk) == TCP_LISTEN || kevent_sock_urgent(sk) ||
 		     READ_ONCE(sk->sk_shutdown) || kevent_sock_has_error(sk)))
 		return kevent_sock_wake_any(k, happened);
 	/* kevent_hook_sync() makes sure that a change is seen in time. */

@@ -131,8 +131,8 @@
  * a bit of poll(2) that sockets report at the same time; 0x0002 is kept for
  * urgent data.
  *
- * - %KEVENT_SOCK_RECV: there is something to receive: data, the end of the
- *   stream (then with RDHUP), or on a listener a connection
+ * - %KEVENT_SOCK_RECV: there is something to receive: data (urgent data alone is
+ *   none), the end of the stream (then with RDHUP), or on a listener a connection
  * - %KEVENT_SOCK_SEND: there is room to send
  * - %KEVENT_SOCK_ACCEPT: a listener has a connection; sockets other than TCP,
  *   UDP and UNIX tell it whenever they tell RECV

@@ -2,7 +2,7 @@
 /*
  * S1: what a source announces under the key of something else, or under that of
  * something that is not true; what is told of sockets that are not connected; who
- * is told by an exclusive wake-up.
+ * is told by an exclusive wake-up; urgent data.
  */
 #include "socket_test.h"
 
@@ -680,6 +680,165 @@ TEST(exclusive_asked)
 	for (i = 0; i < 2; i++)
 		ukevent_queue_exit(&q[i]);
 	source_close(&s);
+}
+
+/* ---- urgent data ---- */
+
+FIXTURE(urgent)
+{
+	struct ukevent_queue q;
+	struct source s;
+};
+
+FIXTURE_VARIANT(urgent)
+{
+	int family;
+	unsigned int type;
+	__u32 asked;
+	__u32 told;
+};
+
+FIXTURE_VARIANT_ADD(urgent, socket4)
+{
+	.family = AF_INET,
+	.type = KEVENT_TYPE_SOCKET,
+	.asked = SK_RECV,
+};
+
+FIXTURE_VARIANT_ADD(urgent, socket6)
+{
+	.family = AF_INET6,
+	.type = KEVENT_TYPE_SOCKET,
+	.asked = SK_RECV,
+};
+
+FIXTURE_VARIANT_ADD(urgent, poll4)
+{
+	.family = AF_INET,
+	.type = KEVENT_TYPE_POLL,
+	.asked = EV_IN,
+};
+
+FIXTURE_VARIANT_ADD(urgent, poll6)
+{
+	.family = AF_INET6,
+	.type = KEVENT_TYPE_POLL,
+	.asked = EV_IN,
+};
+
+FIXTURE_VARIANT_ADD(urgent, poll_pri)
+{
+	.family = AF_INET,
+	.type = KEVENT_TYPE_POLL,
+	.asked = EV_IN | EV_PRI,
+	.told = EV_PRI,
+};
+
+FIXTURE_SETUP(urgent)
+{
+	ASSERT_EQ(0, queue_init(&self->q, 8));
+	ASSERT_EQ(0, sock_pair(&self->s, variant->family, SOCK_STREAM));
+}
+
+FIXTURE_TEARDOWN(urgent)
+{
+	source_close(&self->s);
+	ukevent_queue_exit(&self->q);
+}
+
+static int send_urgent(const struct source *s)
+{
+	if (send(s->peer, "u", 1, MSG_OOB) != 1)
+		return -errno;
+	if (!polls(s->fd, POLLPRI))
+		return -ETIME;
+	sleep_ms(TEST_SHORT_MS);
+	return 0;
+}
+
+#define ADD_URGENT(flags) \
+	add_one(self->q.fd, variant->type, self->s.fd, variant->asked, flags)
+
+/* Alone it is no data; what comes after it is. */
+TEST_F(urgent, alone)
+{
+	static const __u32 modes[] = {
+		0, KEVENT_EDGE, KEVENT_ONESHOT, KEVENT_DISPATCH
+	};
+	struct ukevent_queue *q = &self->q;
+	struct ukevent sum;
+	size_t i;
+	char c;
+
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		ASSERT_EQ(0, ADD_URGENT(modes[i]));
+		EXPECT_QUIET(q);
+		ASSERT_EQ(0, send_urgent(&self->s));
+		EXPECT_EQ(POLLPRI, is_ready(self->s.fd, POLLIN | POLLPRI, 0));
+		flush_ring(q);
+		sum.events = 0;
+		take_all(q, &sum);
+		EXPECT_EQ(variant->told, sum.events);
+		if (variant->told && (modes[i] & (KEVENT_ONESHOT | KEVENT_DISPATCH))) {
+			/* it has had its record */
+			remove_sock(q->fd, self->s.fd);
+			remove_fd(q->fd, self->s.fd);
+			ASSERT_EQ(0, ADD_URGENT(KEVENT_EDGE));
+			take_all(q, &sum);
+		}
+		ASSERT_EQ(1, send(self->s.peer, "x", 1, 0));
+		ASSERT_EQ(1, polls(self->s.fd, POLLIN));
+		EXPECT_EQ(EV_IN, collect(q, EV_IN, &sum) & EV_IN);
+		remove_sock(q->fd, self->s.fd);
+		remove_fd(q->fd, self->s.fd);
+		take_all(q, NULL);
+		EXPECT_EQ(1, recv(self->s.fd, &c, 1, MSG_OOB));
+		EXPECT_EQ('u', c);
+		EXPECT_EQ(1, recv(self->s.fd, &c, 1, 0));
+		EXPECT_EQ('x', c);
+		EXPECT_EQ(0, is_ready(self->s.fd, POLLIN | POLLPRI, 0));
+	}
+}
+
+/* In its place among the others it is data. */
+TEST_F(urgent, in_line)
+{
+	struct ukevent_queue *q = &self->q;
+	struct ukevent sum;
+	int on = 1;
+
+	ASSERT_EQ(0, setsockopt(self->s.fd, SOL_SOCKET, SO_OOBINLINE, &on,
+				sizeof(on)));
+	ASSERT_EQ(0, ADD_URGENT(KEVENT_EDGE));
+	ASSERT_EQ(0, send_urgent(&self->s));
+	EXPECT_EQ(EV_IN | variant->told, collect_now(q, &sum));
+}
+
+/* It does not count for a low-water mark. */
+TEST(urgent_below_mark)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	struct ukevent_queue q;
+	struct ukevent sum;
+	struct source s;
+	size_t i;
+
+	ASSERT_EQ(0, queue_init(&q, 8));
+	for (i = 0; i < ARRAY_SIZE(families); i++) {
+		ASSERT_EQ(0, sock_pair(&s, families[i], SOCK_STREAM));
+		ASSERT_EQ(0, mark_sock(q.fd, KEVENT_OP_ADD, s.fd, SK_RECV,
+				       KEVENT_EDGE, i, 2));
+		ASSERT_EQ(0, send_urgent(&s));
+		ASSERT_EQ(1, send(s.peer, "x", 1, 0));
+		ASSERT_EQ(1, polls(s.fd, POLLIN));
+		sleep_ms(TEST_SHORT_MS);
+		EXPECT_EQ(0U, collect_now(&q, &sum));
+		ASSERT_EQ(1, send(s.peer, "x", 1, 0));
+		EXPECT_EQ(SK_RECV, gather(&q, SK_RECV, &sum));
+		source_close(&s);
+		take_all(&q, NULL);
+	}
+	ukevent_queue_exit(&q);
 }
 
 TEST_HARNESS_MAIN
