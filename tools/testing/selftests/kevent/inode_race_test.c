@@ -124,7 +124,8 @@ static void race_add(struct racer *r)
 static void race_op(struct racer *r, unsigned int op, __u32 events, __u32 flags)
 {
 	struct kevent_change c = make_typed(op, INODE, 0, events,
-					    flags | KEVENT_BY_ID, r->round);
+					    flags | KEVENT_BY_ID,
+					    events ? r->round : 0);
 	int ret;
 
 	c.id = r->id;
@@ -148,7 +149,6 @@ static void race_consume(struct racer *r)
 
 static void race_do(struct racer *r, int what)
 {
-	__u32 mode = r->flags & (KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH);
 	char inside[80];
 
 	switch (what) {
@@ -163,8 +163,8 @@ static void race_do(struct racer *r, int what)
 		break;
 	case DO_MODIFY:
 		/* children of a directory are watched, and are not */
-		race_op(r, KEVENT_OP_MODIFY, DELETE_SELF, mode);
-		race_op(r, KEVENT_OP_MODIFY, ASKED, mode);
+		race_op(r, KEVENT_OP_MODIFY, DELETE_SELF, r->flags);
+		race_op(r, KEVENT_OP_MODIFY, ASKED, r->flags);
 		break;
 	case DO_TOGGLE:
 		race_op(r, KEVENT_OP_DISABLE, 0, 0);

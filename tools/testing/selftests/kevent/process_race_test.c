@@ -188,8 +188,8 @@ TEST_F_TIMEOUT(race, told_once, 120)
 			ret2 = op_process(q, KEVENT_OP_ENABLE, pidfd);
 			break;
 		case RACE_MODIFY:
-			ret = modify_process(q, pidfd, KEVENT_DISPATCH,
-					     cookie + 1);
+			ret = modify_process(q, pidfd, KEVENT_DISPATCH |
+					     KEVENT_WANT_LAST, cookie + 1);
 			cookie += !ret;
 			break;
 		case RACE_CONSUME:

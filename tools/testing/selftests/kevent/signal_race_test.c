@@ -428,7 +428,8 @@ static void *change_main(void *arg)
 					 (rand_r(&seed) % 4 ? 0 :
 					  KEVENT_START_DISABLED), cookie, NULL);
 		else if (op == KEVENT_OP_MODIFY)
-			ret = modify_signal(c->q, sig, mode, cookie);
+			ret = modify_signal(c->q, sig, mode | KEVENT_WANT_LAST,
+					    cookie);
 		else
 			ret = op_signal(c->q, op, sig);
 		if (!ret && op == KEVENT_OP_ADD)

@@ -202,8 +202,8 @@ static void race_do(struct racer *r, int what)
 	if (what & DO_CHURN)
 		race_churn(r);
 	if (what & DO_MODIFY) {
-		ret = modify_sock(r->kfd, r->s.fd, RACE_EVENTS, r->mode,
-				  r->added);
+		ret = modify_sock(r->kfd, r->s.fd, RACE_EVENTS, r->mode |
+				  KEVENT_WANT_LAST, r->added);
 		if (ret && ret != -ENOENT)
 			r->error = ret;
 	}

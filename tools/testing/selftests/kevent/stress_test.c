@@ -698,8 +698,8 @@ TEST_F_TIMEOUT(stress, dispatch_pool, 300)
 			__atomic_store_n(&o->state, 1, __ATOMIC_RELEASE);
 			__atomic_add_fetch(&o->gen, 1, __ATOMIC_ACQ_REL);
 			ret = add_fd(p->q->fd, o->fd, EV_IN, KEVENT_DISPATCH |
-				     KEVENT_WANT_LAST, o->gen * NR_OBJECTS +
-				     n % NR_OBJECTS, &id);
+				     KEVENT_WANT_LAST | KEVENT_HOLD_LAST,
+				     o->gen * NR_OBJECTS + n % NR_OBJECTS, &id);
 			ASSERT_EQ(0, ret);
 			__atomic_store_n(&o->id, id, __ATOMIC_RELEASE);
 			objects++;
