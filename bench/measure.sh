@@ -80,7 +80,7 @@ trap 'if [[ $emulator ]]; then kill "$emulator" 2>/dev/null || true; fi' EXIT
 # any, on a machine with these arguments of QEMU
 boot()
 {
-	local suffix=$1 vcpus=$2 total ended=0 before='' since status=0
+	local suffix=$1 vcpus=$2 total ended before='' since=$EPOCHSECONDS status=0
 	local console=$dir/console$suffix.log qemu_log=$dir/qemu$suffix.log root=$dir/guest$suffix
 	shift 2
 	[[ -f $dir/cases$suffix.txt ]] || return 0

@@ -39,27 +39,15 @@ ready() { grep -q '^kevent-guest: ready' "$logs/guest.log" 2>/dev/null; }
 tests_done() { grep -cE '^# (not )?ok [0-9]+' "$logs/guest.log" 2>/dev/null || true; }
 
 current_test() { grep '^# selftests: ' "$logs/guest.log" | tail -n 1 | tr -d '\r' | cut -d' ' -f4-; }
-log_size() { stat -c %s "$logs/$1.log" 2>/dev/null || echo 0; }
-
-# silent LOG SECONDS: has that log not grown for so long?
-told='' told_at=0
-silent()
-{
-	local now
-	now="$1 $(log_size "$1")"
-	if [[ $now != "$told" ]]; then told=$now told_at=$EPOCHSECONDS; fi
-	((EPOCHSECONDS - told_at >= $2))
-}
-
 # Ends the guest, but for what its kernel has to say to an NMI, at the end of which
 # it is down.  That is for the reader, not the judge.
 kill_guest()
 {
 	local until=$((EPOCHSECONDS + 10 * nmi_limit))
-	judged=$(log_size kernel)
+	judged=$(size "$logs/kernel.log")
 	if [[ $up ]]; then
 		timeout 2 tee "$logs/monitor.in" <<<nmi >/dev/null || true
-		until silent kernel "$nmi_limit" || ((EPOCHSECONDS >= until)); do
+		until silent "$logs/kernel.log" "$nmi_limit" || ((EPOCHSECONDS >= until)); do
 			kill -0 $qemu 2>/dev/null || return 0
 			sleep 0.2
 		done
@@ -74,9 +62,9 @@ while kill -0 $qemu 2>/dev/null; do
 	if ((now >= (up ? limit : 10 * boot_limit))); then
 		hang="not finished after $now s"
 	elif [[ ! $up ]]; then
-		if silent kernel "$boot_limit"; then hang="nothing new for $boot_limit s"; fi
+		if silent "$logs/kernel.log" "$boot_limit"; then hang="nothing new for $boot_limit s"; fi
 	else
-		if silent guest "$stall"; then hang="nothing new for $stall s, in $(current_test)"; fi
+		if silent "$logs/guest.log" "$stall"; then hang="nothing new for $stall s, in $(current_test)"; fi
 		progress "$label: $(tests_done) tests done, $(current_test)"
 	fi
 	if [[ $hang ]]; then
@@ -102,7 +90,7 @@ failure()
 
 touch "$logs/kernel.log" "$logs/guest.log"
 tr -d '\r' <"$logs/guest.log" | awk -f "$TOP/scripts/tap.awk" >"$logs/results"
-head -c "${judged:-$(log_size kernel)}" "$logs/kernel.log" |
+head -c "${judged:-$(size "$logs/kernel.log")}" "$logs/kernel.log" |
 	awk -f "$TOP/scripts/splats.awk" >"$logs/splats" 2>"$logs/splats.note"
 passed=$(grep -c '^pass' "$logs/results" || true)
 skipped=$(grep -c '^skip' "$logs/results" || true)

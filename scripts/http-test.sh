@@ -32,7 +32,7 @@ answers()
 }
 until answers; do
 	kill -0 $qemu || die "QEMU ended: $(<"$logs/qemu.log")"
-	((SECONDS < ${BOOT_TIMEOUT:-120})) || die "the server does not answer, see $(short "$logs")/guest/kernel.log"
+	! silent "$logs/guest/kernel.log" "${BOOT_TIMEOUT:-120}" || die "the server does not answer, see $(short "$logs")/guest/kernel.log"
 	sleep 0.2
 done
 
@@ -41,7 +41,7 @@ python3 "$TOP/samples/kevent/test-http.py" --timeout $idle --stop "echo killall 
 ended()
 {
 	if ! grep -q '^ok .* stops gracefully' "$logs/test.log"; then return 0; fi
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 600; i++)); do
 		if grep -q '^kevent-guest: server ended with status 0' "$logs/guest/guest.log"; then return 0; fi
 		sleep 0.2
 	done

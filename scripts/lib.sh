@@ -60,5 +60,17 @@ lock_cache()
 	export KEVENT_LOCKED=1
 }
 
+size() { stat -c %s "$1" 2>/dev/null || echo 0; }
+
+# silent LOG SECONDS: has that file, asked for again and again, not grown for so long?
+silent_log='' silent_since=0
+silent()
+{
+	local now
+	now="$1 $(size "$1")"
+	if [[ $now != "$silent_log" ]]; then silent_log=$now silent_since=$EPOCHSECONDS; fi
+	((EPOCHSECONDS - silent_since >= $2))
+}
+
 # digest FILE...: one checksum over names and contents
 digest() { sha256sum "$@" | sha256sum | cut -c1-16; }
