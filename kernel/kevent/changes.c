@@ -80,25 +80,18 @@ static int kevent_check_change(const struct kevent_change *change,
 static int kevent_insert(struct kevent *k)
 {
 	struct kevent_user *user = k->user;
-	int ret = 0;
+	int grown = 0, ret;
 
-	if (unlikely(kevent_table_full(&user->table))) {
-		ret = kevent_table_grow(user);
-		if (ret)
-			return ret;
-	}
+	if (unlikely(kevent_table_full(&user->table)))
+		grown = kevent_table_grow(user);
 	kevent_lock_irq(user);
-	if (!kevent_charge(user)) {
-		ret = -ENOSPC;
-	} else if (!kevent_table_insert(k)) {
-		kevent_uncharge(user);
-		ret = -EEXIST;
-	} else {
+	ret = kevent_table_insert(k);
+	if (!ret) {
 		refcount_inc(&user->refs);
 		user->nr_kevents++;
 	}
 	kevent_unlock_irq(user);
-	return ret;
+	return ret == -ENOSPC && grown ? grown : ret;
 }
 
 /* What counts has no level to ask for: level is the same as edge. */
@@ -523,8 +516,13 @@ static int kevent_change_by_id(struct kevent_user *user,
 		return ret;
 	}
 	if (k->flags & KEVENT_F_DEAD) {		/* and HELD */
-		if (kevent_acknowledges(change))
+		if (forget) {		/* and nobody learned its id */
+			k->flags &= ~KEVENT_F_HELD;
+			kevent_table_erase(k);
+			kevent_put(k);
+		} else if (kevent_acknowledges(change)) {
 			kevent_release_held(k);
+		}
 		kevent_unlock_irq(user);
 		return -ENOENT;
 	}

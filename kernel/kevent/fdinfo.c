@@ -4,8 +4,8 @@
  *
  *   entries: 64 produced: 12 consumed: 10 pending: 0 interests: 3
  *   backlog: 0 deferred: 0 recheck: 1
- *   id: 1 type: poll ident: 7 events: 1 cookie: 55d0 flags: 2
- *   id: 2 type: timer ident: 1 events: 1 cookie: 0 flags: 1 clock: 1 left: 9876543 ...
+ *   id: 4294967297 type: poll ident: 7 events: 1 cookie: 55d0 flags: 2
+ *   id: 8589934593 type: timer ident: 1 events: 1 cookie: 0 flags: 1 clock: 1 left: 9876543 ...
  *
  * id and numbers in decimal, events, cookie and flags in hex, times in ns.  What
  * follows flags depends on the type: clock, time left, period, slack; count of

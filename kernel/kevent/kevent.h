@@ -39,6 +39,8 @@ struct ucounts;
 /* Interests that a wait looks at all the same when the ring is full. */
 #define KEVENT_FULL_DEFERRED	8U
 #define KEVENT_FULL_RECHECK	1U
+/* Slots of the table after which a walk over all opens the lock. */
+#define KEVENT_WALK_SLOTS	256
 /* Looks at interests after which a walk offers the processor. */
 #define KEVENT_WALK_BATCH	16
 
@@ -170,7 +172,7 @@ struct kevent_batch {
  * @nr: slots that have been given out, so many buckets are in use
  * @mask: one less than @nr rounded up to a power of two
  * @free: first slot to be given out again, 0 for none
- * @secret: odd factor of the hash
+ * @secret: odd factors of the hash
  *
  * Written under user->lock; all but @free with user->mutex held as well.
  */
@@ -181,7 +183,7 @@ struct kevent_table {
 	u32			nr;
 	u32			mask;
 	u32			free;
-	u64			secret;
+	u64			secret[3];
 };
 
 /**
@@ -430,7 +432,7 @@ static inline bool kevent_table_full(const struct kevent_table *table)
 void kevent_table_init(struct kevent_table *table);
 void kevent_table_free(struct kevent_table *table);
 int kevent_table_grow(struct kevent_user *user);
-bool kevent_table_insert(struct kevent *k);
+int kevent_table_insert(struct kevent *k);
 void kevent_table_end(struct kevent *k);
 void kevent_table_erase(struct kevent *k);
 struct kevent *kevent_find_id(struct kevent_user *user, u64 id);

@@ -10,6 +10,7 @@
 #include <linux/user_namespace.h>
 
 #include "kevent.h"
+#include "table.h"
 
 /* Interests are charged and given back in groups of at most that many. */
 #define KEVENT_CHARGE_BATCH	64U
@@ -41,6 +42,18 @@ void kevent_uncharge_queue(struct ucounts *ucounts)
 	dec_ucount(ucounts, UCOUNT_KEVENT_QUEUES);
 }
 
+/* Add unless it is too much then: nobody else is to see a sum that will not stay. */
+static bool kevent_add_below(atomic_long_t *count, long nr, long max)
+{
+	long old = atomic_long_read(count);
+
+	do {
+		if (old > max - nr)
+			return false;
+	} while (!atomic_long_try_cmpxchg(count, &old, old + nr));
+	return true;
+}
+
 /* inc_ucount() for more than one, in a place that was found already. */
 static bool kevent_charge_many(struct ucounts *ucounts, enum ucount_type type,
 			       long nr)
@@ -50,17 +63,15 @@ static bool kevent_charge_many(struct ucounts *ucounts, enum ucount_type type,
 	for (iter = ucounts; iter; iter = iter->ns->ucounts) {
 		long max = READ_ONCE(iter->ns->ucount_max[type]);
 
-		if (atomic_long_add_return(nr, &iter->ucount[type]) > max)
+		if (!kevent_add_below(&iter->ucount[type], nr, max))
 			goto too_many;
 	}
 	return true;
 
 too_many:
-	for (undo = ucounts; ; undo = undo->ns->ucounts) {
+	for (undo = ucounts; undo != iter; undo = undo->ns->ucounts)
 		atomic_long_sub(nr, &undo->ucount[type]);
-		if (undo == iter)
-			return false;
-	}
+	return false;
 }
 
 static void kevent_uncharge_many(struct ucounts *ucounts, enum ucount_type type,
@@ -176,7 +187,7 @@ static int __init kevent_limits_init(void)
 	/* Interests in at most 1 % of the memory that can hold them. */
 	si_meminfo(&si);
 	interests = (((si.totalram - si.totalhigh) / 100) << PAGE_SHIFT) /
-		    sizeof(struct kevent_file);
+		    (sizeof(struct kevent_file) + sizeof(struct kevent_slot));
 	init_user_ns.ucount_max[UCOUNT_KEVENT_QUEUES] = KEVENT_DEFAULT_QUEUES;
 	init_user_ns.ucount_max[UCOUNT_KEVENT_PAGES] = si.totalram / 16;
 	init_user_ns.ucount_max[UCOUNT_KEVENT_INTERESTS] =

@@ -11,7 +11,7 @@
  * There are as many buckets as slots: one that is given out for the first time
  * splits one bucket in two (linear hashing, Litwin 1980), so the table grows without
  * a pause and chains stay short, however many slots are in use.  Numbers are chosen
- * by programs, so the hash has a secret factor.
+ * by programs, so the hash is secret.
  *
  * Slots come by the page, while the queue's mutex is held, and stay until the
  * queue is freed: the counts in them keep ids from being used again.
@@ -36,13 +36,14 @@ static inline struct kevent *kevent_slot_interest(const struct kevent_slot *slot
 	       (struct kevent *)(unsigned long)slot->word;
 }
 
-/* The key of what an interest with a descriptor or a number watches. */
-static __always_inline u64 kevent_key(const struct kevent *k,
-				      enum kevent_identity identity)
+/* Of an interest with a descriptor or a number. */
+static __always_inline u32 kevent_hash_of(const struct kevent_table *table,
+					  const struct kevent *k,
+					  enum kevent_identity identity)
 {
 	return identity == KEVENT_IDENT_FD ?
-	       kevent_file_key(kevent_to_file(k)->file, k->fd) :
-	       kevent_number_key(k->type, kevent_to_number(k)->number);
+	       kevent_hash(table, (unsigned long)kevent_to_file(k)->file, k->fd) :
+	       kevent_hash(table, kevent_to_number(k)->number, k->type);
 }
 
 static bool kevent_is_twin(const struct kevent *k, const struct kevent *other)
@@ -53,7 +54,7 @@ static bool kevent_is_twin(const struct kevent *k, const struct kevent *other)
 }
 
 /* The slot number @table->nr is given out, and its bucket split off another. */
-static u32 kevent_new_slot(struct kevent_table *table)
+static noinline u32 kevent_new_slot(struct kevent_table *table)
 {
 	u32 n = table->nr++;
 	struct kevent **from, **to, *k;
@@ -63,9 +64,9 @@ static u32 kevent_new_slot(struct kevent_table *table)
 	from = &kevent_slot(table, n & table->mask >> 1)->first;
 	to = &kevent_slot(table, n)->first;
 	while ((k = *from)) {
-		u64 key = kevent_key(k, kevent_ops(k)->identity);
+		u32 hash = kevent_hash_of(table, k, kevent_ops(k)->identity);
 
-		if (kevent_bucket(table, key) != n) {
+		if (kevent_bucket(table, hash) != n) {
 			from = &k->chain;
 			continue;
 		}
@@ -83,7 +84,11 @@ static u32 kevent_new_slot(struct kevent_table *table)
  */
 void kevent_table_init(struct kevent_table *table)
 {
-	table->secret = get_random_u64() | 1;
+	unsigned int i;
+
+	get_random_bytes(table->secret, sizeof(table->secret));
+	for (i = 0; i < ARRAY_SIZE(table->secret); i++)
+		table->secret[i] |= 1;
 }
 
 /**
@@ -94,8 +99,10 @@ void kevent_table_free(struct kevent_table *table)
 {
 	u32 i;
 
-	for (i = 0; i < table->nr_pages; i++)
+	for (i = 0; i < table->nr_pages; i++) {
 		free_page((unsigned long)table->pages[i]);
+		cond_resched();
+	}
 	kvfree(table->pages);
 }
 
@@ -113,7 +120,7 @@ int kevent_table_grow(struct kevent_user *user)
 
 	/* The directory doubles when it is full. */
 	if (!nr || is_power_of_2(nr)) {
-		pages = kvmalloc_array(nr ? 2 * nr : 1, sizeof(*pages), KEVENT_GFP);
+		pages = kvcalloc(nr ? 2 * nr : 1, sizeof(*pages), KEVENT_GFP);
 		if (!pages)
 			return -ENOMEM;
 		if (nr)
@@ -172,10 +179,10 @@ struct kevent *kevent_find_id(struct kevent_user *user, u64 id)
  * @n: slot to begin with, 0 at first, the table's @nr when there are no more;
  *	set to the one to go on with
  *
- * The lock may be dropped between two calls.
+ * The lock may be dropped between two calls, and is to be when @n is a multiple of
+ * %KEVENT_WALK_SLOTS.
  *
- * Return: the interest; NULL at the end, and after as many free slots as are
- * skipped with interrupts closed.
+ * Return: the interest; NULL if there is none up to that multiple, or the end.
  */
 struct kevent *kevent_next(struct kevent_user *user, u32 *n)
 {
@@ -186,44 +193,48 @@ struct kevent *kevent_next(struct kevent_user *user, u32 *n)
 		++*n;
 		if (k)
 			return k;
-		if (*n % KEVENT_SLOTS_PER_PAGE == 0)
+		if (*n % KEVENT_WALK_SLOTS == 0)
 			break;
 	}
 	return NULL;
 }
 
 /**
- * kevent_table_insert - make an interest known, and give it an id
- * @k: the interest; user->lock is held, and there is a slot
+ * kevent_table_insert - make an interest known, charge it, and give it an id
+ * @k: the interest; user->lock is held
  *
- * Return: false if the queue has a live one that watches the same.
+ * Return: 0, -EEXIST if the queue has a live one that watches the same, -ENOSPC if
+ * there is no slot or too many interests.
  */
-bool kevent_table_insert(struct kevent *k)
+int kevent_table_insert(struct kevent *k)
 {
 	struct kevent_table *table = &k->user->table;
 	enum kevent_identity identity = kevent_ops(k)->identity;
-	u32 n = table->free, uses = 0;
 	struct kevent_slot *slot, *bucket;
+	u32 n, uses = 0, hash = 0;
 	struct kevent *twin;
-	u64 key = 0;
 
 	lockdep_assert_held(&k->user->lock);
-	if (identity != KEVENT_IDENT_NONE) {
-		key = kevent_key(k, identity);
-		bucket = kevent_slot(table, kevent_bucket(table, key));
+	/* What is there is told first, whatever the limits say. */
+	if (identity != KEVENT_IDENT_NONE && table->nr) {
+		hash = kevent_hash_of(table, k, identity);
+		bucket = kevent_slot(table, kevent_bucket(table, hash));
 		for (twin = bucket->first; twin; twin = twin->chain)
 			if (kevent_is_twin(k, twin))
-				return false;
+				return -EEXIST;
 	}
-	slot = kevent_slot(table, n);
+	if (kevent_table_full(table) || !kevent_charge(k->user))
+		return -ENOSPC;
+	n = table->free;
 	if (likely(n)) {
+		slot = kevent_slot(table, n);
 		table->free = upper_32_bits(slot->word);
 		uses = lower_32_bits(slot->word) >> 1;
 	} else {
 		n = kevent_new_slot(table);
 		slot = kevent_slot(table, n);
 		/* It may have been split. */
-		bucket = kevent_slot(table, kevent_bucket(table, key));
+		bucket = kevent_slot(table, kevent_bucket(table, hash));
 	}
 	slot->word = (unsigned long)k;
 	k->id = (u64)n << 32 | (uses + 1);
@@ -231,7 +242,7 @@ bool kevent_table_insert(struct kevent *k)
 		k->chain = bucket->first;
 		bucket->first = k;
 	}
-	return true;
+	return 0;
 }
 
 /**
@@ -243,11 +254,13 @@ void kevent_table_end(struct kevent *k)
 	enum kevent_identity identity = kevent_ops(k)->identity;
 	struct kevent_table *table = &k->user->table;
 	struct kevent **from;
+	u32 hash;
 
 	lockdep_assert_held(&k->user->lock);
 	if (identity == KEVENT_IDENT_NONE)
 		return;
-	from = &kevent_slot(table, kevent_bucket(table, kevent_key(k, identity)))->first;
+	hash = kevent_hash_of(table, k, identity);
+	from = &kevent_slot(table, kevent_bucket(table, hash))->first;
 	while (*from != k)
 		from = &(*from)->chain;
 	*from = k->chain;

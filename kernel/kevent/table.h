@@ -5,7 +5,6 @@
 #ifndef _KERNEL_KEVENT_TABLE_H
 #define _KERNEL_KEVENT_TABLE_H
 
-#include <linux/bitops.h>
 #include <linux/swab.h>
 
 #include "kevent.h"
@@ -32,25 +31,25 @@ static inline struct kevent_slot *kevent_slot(const struct kevent_table *table,
 }
 
 /*
- * Multiplication by a secret odd number is a universal hash (Dietzfelbinger et
- * al., 1997) whose highest bits are the best: they become the lowest.
+ * Of a file and a descriptor, or a number and a type.  Programs choose them, so the
+ * factors are secret.  A product alone is linear: from how long look-ups take a
+ * program could learn enough of it to make chains to order.  The highest bits of a
+ * product are the best, they become the lowest.
  */
-static __always_inline u32 kevent_bucket(const struct kevent_table *table, u64 key)
+static __always_inline u32 kevent_hash(const struct kevent_table *table, u64 what,
+				       u32 which)
 {
-	u32 n = swab64(key * table->secret) & table->mask;
+	u64 h = what * table->secret[0] + which * table->secret[1];
+
+	h ^= h >> 32;
+	return swab64(h * table->secret[2]);
+}
+
+static __always_inline u32 kevent_bucket(const struct kevent_table *table, u32 hash)
+{
+	u32 n = hash & table->mask;
 
 	return n < table->nr ? n : n & table->mask >> 1;
-}
-
-/* A kernel address has nothing to tell in its uppermost bits. */
-static inline u64 kevent_file_key(const struct file *file, u32 fd)
-{
-	return ror64((unsigned long)file, 16) + fd;
-}
-
-static inline u64 kevent_number_key(u8 type, u64 number)
-{
-	return rol64(number, 8) + type;
 }
 
 static __always_inline bool kevent_is_file(const struct kevent *k, u8 type,
@@ -83,7 +82,7 @@ kevent_find_file(struct kevent_user *user, u8 type, const struct file *file, int
 
 	lockdep_assert_held(&user->lock);
 	if (likely(table->nr)) {
-		n = kevent_bucket(table, kevent_file_key(file, fd));
+		n = kevent_bucket(table, kevent_hash(table, (unsigned long)file, fd));
 		k = kevent_slot(table, n)->first;
 	}
 	while (k && !kevent_is_file(k, type, file, fd))
@@ -108,7 +107,7 @@ kevent_find_number(struct kevent_user *user, u8 type, u64 number)
 
 	lockdep_assert_held(&user->lock);
 	if (likely(table->nr)) {
-		n = kevent_bucket(table, kevent_number_key(type, number));
+		n = kevent_bucket(table, kevent_hash(table, number, type));
 		k = kevent_slot(table, n)->first;
 	}
 	while (k && !kevent_is_number(k, type, number))

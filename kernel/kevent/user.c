@@ -102,9 +102,10 @@ static int kevent_file_release(struct inode *inode, struct file *file)
 	/* Nobody reads what is still to be published. */
 	while (n < user->table.nr) {
 		k = kevent_next(user, &n);
-		if (!k) {
-			/* a page of free slots */
+		if (!(n % KEVENT_WALK_SLOTS))
 			batch = KEVENT_PUBLISH_BATCH - 1;
+		if (!k) {
+			/* free slots */
 		} else if (k->flags & KEVENT_F_DEAD) {
 			kevent_table_erase(k);
 			k->flags &= ~KEVENT_F_HELD;

@@ -146,6 +146,29 @@ TEST_F(limits, one_counts_one)
 		ukevent_queue_exit(&q[i]);
 }
 
+/* What is there already is told as that, whatever the limits say. */
+TEST_F(limits, there_already)
+{
+	int n, fd = make_eventfd(0);
+	struct ukevent_queue q;
+	struct kevent_change c;
+
+	ASSERT_EQ(0, queue_init(&q, 1));
+	ASSERT_EQ(0, add_fd(q.fd, fd, EV_IN, 0, 0, NULL));
+	c = make_typed(KEVENT_OP_ADD, KEVENT_TYPE_USER, 1, 0, 0, 0);
+	ASSERT_EQ(0, do_change(q.fd, &c));
+	for (n = 0; n < 3; n++) {
+		ASSERT_EQ(0, write_text(n < 2 ? MAX_INTERESTS : MAX_PAGES,
+					n ? "0" : "2"));
+		EXPECT_EQ(-EEXIST, add_fd(q.fd, fd, EV_IN, 0, 0, NULL));
+		c = make_typed(KEVENT_OP_ADD, KEVENT_TYPE_USER, 1, 0, 0, 0);
+		EXPECT_EQ(-EEXIST, do_change(q.fd, &c));
+		c.ident = 2;
+		EXPECT_EQ(-ENOSPC, do_change(q.fd, &c));
+	}
+	ukevent_queue_exit(&q);
+}
+
 /* Whatever a queue grows to, what it has charged is near what it has. */
 TEST_F(limits, charged_what_is_used)
 {
