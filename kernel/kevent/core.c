@@ -123,7 +123,9 @@ void kevent_list_move(struct kevent *k, enum kevent_list list)
 	lockdep_assert_held(&user->lock);
 	if (k->list != KEVENT_NO_LIST) {
 		list_del(&k->link);
-		user->nr_listed[k->list]--;
+		if (!--user->nr_listed[k->list] && user->attention & KEVENT_A_LEFT &&
+		    k->list == KEVENT_RECHECK)
+			kevent_ring_set_left(user, false);
 		k->flags &= ~KEVENT_F_LISTED;
 	}
 	k->list = list;
@@ -132,7 +134,8 @@ void kevent_list_move(struct kevent *k, enum kevent_list list)
 		user->nr_listed[list]++;
 		k->flags |= KEVENT_F_LISTED;
 	}
-	if (user->attention & KEVENT_A_PENDING && !kevent_holds_back(user))
+	if (user->attention & KEVENT_A_PENDING &&
+	    !user->nr_listed[KEVENT_BACKLOG] && !user->nr_listed[KEVENT_DEFERRED])
 		kevent_ring_clear_pending(user);
 }
 

@@ -59,9 +59,11 @@ struct ucounts;
 #define KEVENT_F_LISTED		0x4000	/* list is not KEVENT_NO_LIST */
 #define KEVENT_F_DATA		0x8000	/* the source fills data words */
 
-/* struct kevent_user.attention: what keeps a trigger off the short way */
+/* struct kevent_user.attention; the first two keep a trigger off the short way */
 #define KEVENT_A_PENDING	0x01	/* PENDING is set in the ring */
 #define KEVENT_A_SLEEPERS	0x02	/* there may be waiters or pollers */
+#define KEVENT_A_LEFT		0x04	/* the last walk has left some of RECHECK out */
+#define KEVENT_A_TIMERS		0x08	/* a callback has left timers over */
 
 /* What struct kevent.link is on. */
 enum kevent_list {
@@ -198,7 +200,6 @@ struct kevent_table {
  * @need_query: an interest was deferred for a query since the last walk
  * @query_woken: a waiter was woken for that
  * @poll_due: pollers of the queue are to be woken
- * @walk_stopped: the last walk has left out level interests to be looked at
  * @noring: records are fetched by kevent_get_events()
  * @waiters: sleepers of kevent_wait(), first come first served
  * @min_want: no waiter wants fewer records than that
@@ -234,7 +235,6 @@ struct kevent_user {
 	bool			need_query;
 	bool			query_woken;
 	bool			poll_due;
-	bool			walk_stopped;
 	bool			noring;
 	u32			min_want;
 	u64			promised;
@@ -564,7 +564,12 @@ static inline void kevent_inode_put_group(struct kevent_user *user)
 /* timer.c */
 #ifdef CONFIG_KEVENT_TIMER
 void kevent_timer_put_clocks(struct kevent_user *user);
+void kevent_timer_catch_up(struct kevent_user *user);
 #else
+static inline void kevent_timer_catch_up(struct kevent_user *user)
+{
+}
+
 static inline void kevent_timer_put_clocks(struct kevent_user *user)
 {
 }
@@ -646,14 +651,6 @@ static inline bool kevent_recheck_due(struct kevent_user *user)
 
 	/* In the order of publication: if not this one, none. */
 	return k && k->pos <= user->consumed;
-}
-
-/* Would a kevent_wait(0) publish something, or find something out? */
-static inline bool kevent_holds_back(const struct kevent_user *user)
-{
-	return user->nr_listed[KEVENT_BACKLOG] ||
-	       user->nr_listed[KEVENT_DEFERRED] ||
-	       (user->walk_stopped && user->nr_listed[KEVENT_RECHECK]);
 }
 
 #endif /* _KERNEL_KEVENT_H */

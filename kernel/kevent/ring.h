@@ -126,6 +126,14 @@ static inline void kevent_ring_set_pending(struct kevent_user *user)
 	kevent_ring_refresh(user);
 }
 
+/* The flag word, after a change to what it stands for. */
+static inline void kevent_ring_write_flags(struct kevent_user *user)
+{
+	WRITE_ONCE(user->ring->flags,
+		   user->attention & (KEVENT_A_PENDING | KEVENT_A_LEFT) ?
+		   KEVENT_RING_PENDING : 0);
+}
+
 /**
  * kevent_ring_clear_pending - nothing is held back any more
  * @user: the queue, locked
@@ -133,7 +141,22 @@ static inline void kevent_ring_set_pending(struct kevent_user *user)
 static inline void kevent_ring_clear_pending(struct kevent_user *user)
 {
 	user->attention &= ~KEVENT_A_PENDING;
-	WRITE_ONCE(user->ring->flags, 0);
+	kevent_ring_write_flags(user);
+}
+
+/**
+ * kevent_ring_set_left - say whether level interests were not looked at
+ * @user: the queue, locked
+ * @left: whether a kevent_wait(0) would look at more
+ *
+ * Who asks has just called, or hears of it by the next call: no barrier.
+ */
+static inline void kevent_ring_set_left(struct kevent_user *user, bool left)
+{
+	user->attention &= ~KEVENT_A_LEFT;
+	if (left)
+		user->attention |= KEVENT_A_LEFT;
+	kevent_ring_write_flags(user);
 }
 
 #endif /* _KERNEL_KEVENT_RING_H */

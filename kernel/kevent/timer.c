@@ -16,7 +16,8 @@
  * and however fast they are armed again, tasks get at least half of the processor:
  * a callback handles %KEVENT_TIMER_BATCH timers, and those of one processor
  * together reserve as long a rest as they took, before which none that left
- * something over, or has used up %KEVENT_TIMER_DEBT, is called again.
+ * something over, or has used up %KEVENT_TIMER_DEBT, is called again.  What one
+ * left over a wait does not wait for.
  *
  * All fields are under user->lock.  The hrtimer is started under it; it is cancelled
  * when the queue is freed.  It is active, or its callback runs or is about to, while
@@ -33,7 +34,7 @@
 #include "kevent.h"
 #include "trigger.h"
 
-/* Timers that a callback handles. */
+/* Timers that a callback handles; the lock is opened halfway. */
 #define KEVENT_TIMER_BATCH	64
 /* How long a rest, in ns, callbacks that left nothing over may owe. */
 #define KEVENT_TIMER_DEBT	NSEC_PER_MSEC
@@ -152,15 +153,35 @@ static u16 kevent_timer_fill(struct kevent *k, u32 bits, u64 data[2])
 	return 0;
 }
 
-/* Reserve the rest after what began at @start: how long from now it takes. */
+/*
+ * Reserve the rest after what began at @start: how long from now it takes.  What
+ * took very long did not run all the time.
+ */
 static ktime_t kevent_timer_reserve(ktime_t start)
 {
 	ktime_t now = ktime_get();
-	ktime_t end = max(__this_cpu_read(kevent_timer_rest), start) +
-		      2 * (now - start);
+	ktime_t took = min(now - start, KEVENT_TIMER_DEBT);
+	ktime_t end = max(__this_cpu_read(kevent_timer_rest), now - took) +
+		      2 * took;
 
 	__this_cpu_write(kevent_timer_rest, end);
 	return end - now;
+}
+
+/* Handle half a batch of what is due: the first timer that is left. */
+static struct kevent_timer *kevent_clock_run(struct kevent_clock *clock,
+					     ktime_t now)
+{
+	unsigned int n = KEVENT_TIMER_BATCH / 2;
+	struct kevent_timer *t;
+
+	while ((t = kevent_clock_first(clock)) && t->due <= now && n--) {
+		kevent_timer_disarm(t);
+		trace_kevent_wake(&t->n.k, KEVENT_TIMER_EXPIRED);
+		kevent_trigger_locked(&t->n.k, KEVENT_TIMER_EXPIRED,
+				      kevent_timer_fill);
+	}
+	return t;
 }
 
 static enum hrtimer_restart kevent_clock_expired(struct hrtimer *hrtimer)
@@ -170,7 +191,6 @@ static enum hrtimer_restart kevent_clock_expired(struct hrtimer *hrtimer)
 	struct kevent_user *user = clock->user;
 	unsigned long irqflags = kevent_lock(user);
 	ktime_t start = ktime_get(), now = kevent_clock_now(clock), rest, at;
-	unsigned int n = 0;
 	struct kevent_timer *t;
 
 	/*
@@ -181,18 +201,11 @@ static enum hrtimer_restart kevent_clock_expired(struct hrtimer *hrtimer)
 	if (!hrtimer_is_queued(hrtimer))
 		now = max(now, hrtimer_get_softexpires(hrtimer));
 	clock->running = true;
-	while ((t = kevent_clock_first(clock)) && t->due <= now &&
-	       n < KEVENT_TIMER_BATCH) {
-		/* Each may publish what waited before it. */
-		if (++n % (KEVENT_PUBLISH_BATCH / KEVENT_TRIGGER_BUDGET) == 0) {
-			kevent_unlock(user, irqflags);
-			irqflags = kevent_lock(user);
-			continue;
-		}
-		kevent_timer_disarm(t);
-		trace_kevent_wake(&t->n.k, KEVENT_TIMER_EXPIRED);
-		kevent_trigger_locked(&t->n.k, KEVENT_TIMER_EXPIRED,
-				      kevent_timer_fill);
+	t = kevent_clock_run(clock, now);
+	if (t && t->due <= now) {
+		kevent_unlock(user, irqflags);
+		irqflags = kevent_lock(user);
+		t = kevent_clock_run(clock, now);
 	}
 	clock->running = false;
 	rest = kevent_timer_reserve(start);
@@ -201,9 +214,42 @@ static enum hrtimer_restart kevent_clock_expired(struct hrtimer *hrtimer)
 		if (at <= now || rest > KEVENT_TIMER_DEBT)
 			at = max(at, ktime_add(kevent_clock_now(clock), rest));
 		kevent_clock_start(clock, t, at);
+		if (t->due <= now) {
+			/* Who sleeps, or comes, has time of its own for them. */
+			user->attention |= KEVENT_A_TIMERS;
+			user->need_query = true;
+		}
 	}
 	kevent_unlock(user, irqflags);
 	return HRTIMER_NORESTART;
+}
+
+/**
+ * kevent_timer_catch_up - handle what callbacks have left over
+ * @user: the queue, locked; the lock is opened now and then
+ *
+ * Process context, this is the caller's time.  What was started for the rest of
+ * them stays so, lest the rest be cut short.
+ */
+void kevent_timer_catch_up(struct kevent_user *user)
+{
+	struct kevent_clock *clock;
+	struct kevent_timer *t;
+	ktime_t now;
+	int i;
+
+	user->attention &= ~KEVENT_A_TIMERS;
+	for (i = 0; i < ARRAY_SIZE(kevent_clock_ids); i++) {
+		clock = &user->clocks[i];
+		now = kevent_clock_now(clock);
+		clock->running = true;
+		while ((t = kevent_clock_run(clock, now)) && t->due <= now) {
+			kevent_unlock_irq(user);
+			cond_resched();
+			kevent_lock_irq(user);
+		}
+		clock->running = false;
+	}
 }
 
 static int kevent_timer_check(const struct kevent_change *change)

@@ -76,9 +76,11 @@ bool kevent_wake_waiters(struct kevent_user *user)
 			woke = true;
 		}
 	}
+	if (!user->need_query || user->query_woken)
+		return woke;
 	waiter = list_first_entry_or_null(&user->waiters, struct kevent_waiter,
 					  link);
-	if (waiter && user->need_query && !user->query_woken) {
+	if (waiter) {
 		user->query_woken = true;
 		waiter->query = true;
 		kevent_choose(waiter);
@@ -90,8 +92,8 @@ bool kevent_wake_waiters(struct kevent_user *user)
  * struct kevent_walk - how far a collection has got
  * @deferred: deferred interests still to look at
  * @recheck: level interests it has not looked at
- * @budget: how many of them it looks at whatever there is
- * @least: records for which it looks at more of them
+ * @spare: it looks at so many of them for want of records only
+ * @least: how many records those are
  * @flushes: how often the backlog was flushed and not emptied
  * @full: the ring was found full
  * @pause: stopped only to let interrupts in
@@ -99,7 +101,7 @@ bool kevent_wake_waiters(struct kevent_user *user)
 struct kevent_walk {
 	u32	deferred;
 	u32	recheck;
-	u32	budget;
+	u32	spare;
 	u32	least;
 	u32	flushes;
 	bool	full;
@@ -138,7 +140,8 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 		if (!room && !walk->full) {
 			walk->full = true;
 			walk->deferred = min(walk->deferred, KEVENT_FULL_DEFERRED);
-			walk->budget = min(walk->budget, KEVENT_FULL_RECHECK);
+			if (walk->recheck > walk->spare + KEVENT_FULL_RECHECK)
+				walk->spare = walk->recheck - KEVENT_FULL_RECHECK;
 		}
 		if (walk->deferred && user->nr_listed[KEVENT_DEFERRED]) {
 			walk->deferred--;
@@ -153,7 +156,7 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 				continue;
 			}
 		} else if (walk->recheck && user->nr_listed[KEVENT_RECHECK]) {
-			if (!walk->budget &&
+			if (walk->recheck <= walk->spare &&
 			    kevent_ring_unread(user) >= walk->least)
 				return NULL;
 			k = list_first_entry(&user->lists[KEVENT_RECHECK],
@@ -162,7 +165,6 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 			if (k->pos > user->consumed)
 				return NULL;
 			walk->recheck--;
-			walk->budget -= !!walk->budget;
 			kevent_unlist_recheck(k);
 		} else {
 			return NULL;
@@ -179,15 +181,14 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 	}
 }
 
-/* Has the walk left out a level interest to be looked at? */
+/* The walk is over, and has left something out or follows one that has. */
 static void kevent_end_walk(struct kevent_user *user,
 			    const struct kevent_walk *walk)
+	__must_hold(user->lock)
 {
-	user->walk_stopped = walk->recheck && kevent_recheck_due(user);
-	if (user->walk_stopped)
-		kevent_ring_set_pending(user);
-	else if (user->attention & KEVENT_A_PENDING && !kevent_holds_back(user))
-		kevent_ring_clear_pending(user);
+	kevent_ring_set_left(user, walk->recheck && kevent_recheck_due(user));
+	if (user->attention & KEVENT_A_TIMERS)
+		kevent_timer_catch_up(user);
 }
 
 /*
@@ -201,24 +202,30 @@ static void kevent_end_walk(struct kevent_user *user,
  */
 static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 {
-	struct kevent_walk walk = { .least = least, .budget = budget };
+	struct kevent_walk walk = { .least = least };
 	struct file *file = NULL;
 	struct kevent *k;
 	u32 unread, bits, looks = 0;
 
-	kevent_reap(user, false);
+	/* One that ends right now is for the next call. */
+	if (unlikely(data_race(user->nr_listed[KEVENT_REAP])))
+		kevent_reap(user, false);
 
 	kevent_lock_irq(user);
 	kevent_ring_refresh(user);
 	walk.deferred = user->nr_listed[KEVENT_DEFERRED];
 	walk.recheck = user->nr_listed[KEVENT_RECHECK];
+	if (unlikely(walk.recheck > budget))
+		walk.spare = walk.recheck - budget;
 	user->need_query = false;
 	user->query_woken = false;
 	for (;;) {
 		k = kevent_next_query(user, &walk);
-		unread = kevent_ring_unread(user);
-		if (!k && !walk.pause)
+		if (!k && !walk.pause &&
+		    unlikely(walk.recheck || user->attention &
+			     (KEVENT_A_LEFT | KEVENT_A_TIMERS)))
 			kevent_end_walk(user, &walk);
+		unread = kevent_ring_unread(user);
 		kevent_unlock_irq(user);
 		if (file)
 			__fput_sync(file);
@@ -238,7 +245,7 @@ static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 		}
 		if (fatal_signal_pending(current)) {
 			walk.deferred = 0;
-			walk.budget = 0;
+			walk.spare = walk.recheck;
 			walk.least = 0;
 			user->need_query = true;
 		}
@@ -279,7 +286,7 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 			 const struct kevent_wait_spec *spec, bool idle,
 			 u32 *unread)
 {
-	struct kevent_waiter waiter = { .task = current, .want = want };
+	struct kevent_waiter waiter;
 	ktime_t expires = spec->deadline, *to = NULL;
 	clockid_t clock = spec->clock;
 	bool expired;
@@ -303,6 +310,10 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 		return spec->has_deadline &&
 		       kevent_now(spec->clock) >= spec->deadline;
 	}
+	waiter.task = current;
+	waiter.want = want;
+	waiter.promised = 0;
+	waiter.query = false;
 	/* Wakers look at the list under the lock: no barrier needed. */
 	__set_current_state(TASK_INTERRUPTIBLE);
 	list_add_tail(&waiter.link, &user->waiters);
@@ -348,17 +359,20 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		     struct kevent_wait_spec *spec)
 {
 	bool timed_out = !spec->may_sleep, idle;
-	u32 unread = 0, least, some;
+	u32 unread = 0, some;
 
 	for (;;) {
 		/* Nothing to collect: kevent_sleep() looks again, and at the ring. */
 		idle = !unread && !timed_out && min_nr &&
 		       kevent_is_idle(user) && !signal_pending(current);
-		/* Who has no ring does not see PENDING: one for now, if there is. */
-		least = timed_out || !min_nr ? user->noring : min_nr;
-		/* Who is woken because there are enough collected before. */
+		/*
+		 * Who is woken because there are enough collected before.  Who has no
+		 * ring does not see PENDING, and is told of one if there is one.
+		 */
 		if (!idle && (unread < min_nr || !min_nr))
-			unread = kevent_collect(user, least, spec->budget);
+			unread = kevent_collect(user, timed_out || !min_nr ?
+						user->noring : min_nr,
+						spec->budget);
 		if (unread >= min_nr || timed_out)
 			break;
 		some = unread || spec->copied;
@@ -370,7 +384,7 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		} else if (ktime_get() >= spec->min_wait_end) {
 			break;
 		}
-		if (signal_pending(current))
+		if (!idle && signal_pending(current))
 			return -EINTR;
 		/* A file that was closed here is not to be held by a sleeper. */
 		if (task_work_pending(current))

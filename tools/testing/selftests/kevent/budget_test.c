@@ -79,7 +79,7 @@ TEST_F(backlog, per_wake_up)
 /* ---- timers ---- */
 
 #define NR_TIMERS	300
-#define NR_CPUS		64
+#define MAX_CPUS		64
 
 /**
  * struct callback - one that runs, or ran last, on a processor
@@ -104,7 +104,7 @@ FIXTURE(timers)
 	struct ukevent_queue q;
 	struct tracer tracer;
 	struct kevent_change changes[NR_TIMERS];
-	struct callback cpus[NR_CPUS];
+	struct callback cpus[MAX_CPUS];
 	int callbacks;
 	int most;	/* that a callback handled */
 };
@@ -149,13 +149,13 @@ static void read_callbacks(FIXTURE_DATA(timers) * self)
 
 	while (f && fgets(line, sizeof(line), f)) {
 		p = trace_line(line, &cpu, &ns);
-		if (!p || cpu >= NR_CPUS)
+		if (!p || cpu >= MAX_CPUS)
 			continue;
 		c = &self->cpus[cpu];
 		if (sscanf(p, "hrtimer_expire_entry: hrtimer=%31s", timer) == 1) {
 			if (!strstr(p, "kevent_clock_expired"))
 				continue;
-			strcpy(c->timer, timer);
+			memcpy(c->timer, timer, sizeof(timer));
 			c->begun = ns;
 			c->nr = 0;
 			if (!c->first)
@@ -177,7 +177,10 @@ static void read_callbacks(FIXTURE_DATA(timers) * self)
 		fclose(f);
 }
 
-/* However many are due, each callback ends after some of them. */
+/*
+ * However many are due, each callback ends after some of them.  Who waits fetches
+ * the others.
+ */
 TEST_F(timers, due_together)
 {
 	ASSERT_EQ(0, trace_write(&self->tracer,
@@ -190,7 +193,7 @@ TEST_F(timers, due_together)
 					NSEC_PER_SEC, 0));
 	EXPECT_EQ(NR_TIMERS, sys_kevent_wait(self->q.fd, NR_TIMERS, NULL, 0));
 	read_callbacks(self);
-	EXPECT_LE(NR_TIMERS / TIMER_BATCH, self->callbacks);
+	EXPECT_LE(1, self->callbacks);
 	EXPECT_LT(0, self->most);
 	EXPECT_GE(TIMER_BATCH, self->most);
 }
@@ -200,15 +203,21 @@ struct gobbler {
 	int stop;
 };
 
-/* Consumes without a look, so that every timer is armed again at once. */
+/*
+ * Consumes without a look, so that every timer is armed again at once; if they
+ * were faster, what waits for itself has to be fetched.
+ */
 static void *gobble(void *arg)
 {
 	struct gobbler *g = arg;
 
 	run_on(0);
-	while (!__atomic_load_n(&g->stop, __ATOMIC_RELAXED))
+	while (!__atomic_load_n(&g->stop, __ATOMIC_RELAXED)) {
 		__atomic_store_n(g->q->consumer, producer_index(g->q),
 				 __ATOMIC_RELEASE);
+		if (is_pending(g->q))
+			flush_ring(g->q);
+	}
 	return NULL;
 }
 
@@ -244,7 +253,7 @@ TEST_F(timers, always_due)
 	__atomic_store_n(&g.stop, 1, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	read_callbacks(self);
-	for (i = 0; i < NR_CPUS; i++) {
+	for (i = 0; i < MAX_CPUS; i++) {
 		if (self->cpus[i].busy < busy)
 			continue;
 		busy = self->cpus[i].busy;
@@ -272,7 +281,7 @@ FIXTURE(changes)
 	int fd;
 };
 
-#define NR_CHANGES	200000
+#define NR_CHANGES	40000
 
 FIXTURE_SETUP(changes)
 {
@@ -308,9 +317,9 @@ static void check_applied(struct __test_metadata *_metadata,
 }
 
 /* A signal ends the call, in good time, and the count tells how far it got. */
-TEST_F(changes, interrupted)
+TEST_F_TIMEOUT(changes, interrupted, 120)
 {
-	struct itimerval soon = { .it_value.tv_usec = 5000 };
+	struct itimerval soon = { .it_value.tv_usec = 1000 };
 	int i, j, n;
 
 	for (i = 0; i < 50; i++) {
@@ -335,7 +344,7 @@ TEST_F(changes, interrupted)
 }
 
 /* A stop is obeyed before the array ends. */
-TEST_F(changes, stopped)
+TEST_F_TIMEOUT(changes, stopped, 120)
 {
 	struct kevent_change *c;
 	int status, i, n = 0;
@@ -388,7 +397,7 @@ TEST_F(changes, short_arrays)
 }
 
 /* A long one inside a wait: no sleep, and changes_done tells. */
-TEST_F(changes, inside_wait)
+TEST_F_TIMEOUT(changes, inside_wait, 120)
 {
 	struct kevent_wait_args a = {
 		.changes = (unsigned long)self->c,
