@@ -420,10 +420,12 @@ static bool kevent_asks_first(const struct kevent *k)
  * @k: the interest; user->lock is held, and dropped
  * @bits: events, known to be true
  * @irqflags: from kevent_lock()
+ * @wake_flags: of the source's wake-up
  *
  * Return: whether somebody who waits for records was woken, and told.
  */
-bool kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
+bool kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags,
+			 int wake_flags)
 	__releases(k->user->lock)
 {
 	struct kevent_user *user = k->user;
@@ -435,24 +437,25 @@ bool kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
 		kevent_settle(k, bits);
 	/* Who was woken by what lay here before has not been told of this. */
 	produced = user->produced - produced;
-	return kevent_unlock(user, irqflags) && produced;
+	return kevent_unlock_wake(user, irqflags, wake_flags) && produced;
 }
 
 /**
  * kevent_trigger_query - a source says that something happened, but not what
  * @k: the interest
+ * @wake_flags: of the source's wake-up
  *
  * The source is asked in process context, by a sleeper that is woken for it or
  * by the next kevent_wait().  Any context, as kevent_trigger().
  */
-void kevent_trigger_query(struct kevent *k)
+void kevent_trigger_query(struct kevent *k, int wake_flags)
 {
 	struct kevent_user *user = k->user;
 	unsigned long irqflags = kevent_lock(user);
 
 	trace_kevent_trigger(k, 0);
 	kevent_ask(k);
-	kevent_unlock(user, irqflags);
+	kevent_unlock_wake(user, irqflags, wake_flags);
 }
 
 /**
@@ -473,15 +476,16 @@ void kevent_defer_query(struct kevent *k)
 /**
  * kevent_notify - wake who waits for records or for a query
  * @user: the queue, locked
+ * @wake_flags: of the source's wake-up, 0 without one
  *
  * Return: whether somebody who waits for records was woken.
  */
-bool kevent_notify(struct kevent_user *user)
+bool kevent_notify(struct kevent_user *user, int wake_flags)
 {
 	bool woke = false;
 
 	if (!list_empty(&user->waiters))
-		woke = kevent_wake_waiters(user);
+		woke = kevent_wake_waiters(user, wake_flags);
 	/* Pollers join, and then set SLEEPERS and look under the lock. */
 	if (!waitqueue_active(&user->poll_wait)) {
 		if (list_empty(&user->waiters))
@@ -506,16 +510,18 @@ bool kevent_notify(struct kevent_user *user)
 }
 
 /**
- * kevent_notify_unlock - kevent_unlock() where somebody may wait
+ * kevent_notify_unlock - kevent_unlock_wake() where somebody may wait
  * @user: the queue
  * @irqflags: from kevent_lock()
+ * @wake_flags: of the source's wake-up
  *
  * Return: whether somebody who waits for records was woken.
  */
-bool kevent_notify_unlock(struct kevent_user *user, unsigned long irqflags)
+bool kevent_notify_unlock(struct kevent_user *user, unsigned long irqflags,
+			  int wake_flags)
 	__releases(user->lock)
 {
-	bool woke = kevent_notify(user);
+	bool woke = kevent_notify(user, wake_flags);
 
 	spin_unlock_irqrestore(&user->lock, irqflags);
 	return woke;

@@ -44,6 +44,7 @@ static inline struct kevent_hook *kevent_first_hook(struct kevent *k)
  * kevent_hook_wake_vague - a wake-up does not tell what the program asked for
  * @hook: the hook
  * @k: its interest
+ * @wake_flags: of the wake-up
  * @happened: key of the wake-up
  *
  * Or the queue head is going away before the file (signalfd, binder).  Then,
@@ -53,9 +54,9 @@ static inline struct kevent_hook *kevent_first_hook(struct kevent *k)
  * Return: 0, what a wake function returns that others are to hear as well.
  */
 int kevent_hook_wake_vague(struct kevent_hook *hook, struct kevent *k,
-			   __poll_t happened)
+			   int wake_flags, __poll_t happened)
 {
-	kevent_trigger_query(k);
+	kevent_trigger_query(k, wake_flags);
 	if (happened & POLLFREE) {
 		list_del_init(&hook->wait.entry);
 		/* pairs with the load in kevent_unhook() */
@@ -68,7 +69,7 @@ int kevent_hook_wake_vague(struct kevent_hook *hook, struct kevent *k,
  * kevent_hook_wake_ask - a wake function that believes no key
  * @wait: the first hook's entry
  * @mode: ignored
- * @sync: ignored
+ * @sync: flags of the wake-up
  * @key: of the wake-up, which may stand for anything
  *
  * Return: 0, as kevent_hook_wake_vague()
@@ -79,7 +80,7 @@ int kevent_hook_wake_ask(wait_queue_entry_t *wait, unsigned int mode, int sync,
 	struct kevent *k = kevent_of_wait(wait);
 
 	trace_kevent_wake(k, (__force u32)key_to_poll(key));
-	return kevent_hook_wake_vague(&kevent_to_file(k)->hook, k,
+	return kevent_hook_wake_vague(&kevent_to_file(k)->hook, k, sync,
 				      key_to_poll(key));
 }
 
@@ -91,7 +92,8 @@ static int kevent_hook_wake_extra(wait_queue_entry_t *wait, unsigned int mode,
 		container_of(wait, struct kevent_extra_hook, hook.wait);
 
 	trace_kevent_wake(extra->k, (__force u32)key_to_poll(key));
-	return kevent_hook_wake_vague(&extra->hook, extra->k, key_to_poll(key));
+	return kevent_hook_wake_vague(&extra->hook, extra->k, sync,
+				      key_to_poll(key));
 }
 
 static void kevent_hook_queue(struct file *file, wait_queue_head_t *head,

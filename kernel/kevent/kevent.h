@@ -401,9 +401,10 @@ extern const struct kevent_source_ops kevent_signal_ops;
 extern const struct kevent_source_ops kevent_process_ops;
 
 /* core.c */
-bool kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags)
+bool kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags,
+			 int wake_flags)
 	__releases(k->user->lock);
-void kevent_trigger_query(struct kevent *k);
+void kevent_trigger_query(struct kevent *k, int wake_flags);
 void kevent_publish_or_queue(struct kevent *k, u32 bits);
 void kevent_flush_backlog(struct kevent_user *user, unsigned int budget);
 void kevent_list_move(struct kevent *k, enum kevent_list list);
@@ -411,8 +412,9 @@ void kevent_settle(struct kevent *k, u32 bits);
 void kevent_defer_query(struct kevent *k);
 bool kevent_has_room(struct kevent *k);
 u32 kevent_to_pass_on(struct kevent *k);
-bool kevent_notify(struct kevent_user *user);
-bool kevent_notify_unlock(struct kevent_user *user, unsigned long irqflags)
+bool kevent_notify(struct kevent_user *user, int wake_flags);
+bool kevent_notify_unlock(struct kevent_user *user, unsigned long irqflags,
+			  int wake_flags)
 	__releases(user->lock);
 void kevent_end(struct kevent *k, u32 events);
 bool kevent_source_gone(struct kevent *k);
@@ -453,7 +455,7 @@ void kevent_hook_pass_on(struct kevent *k, u32 bits);
 int kevent_hook_wake_ask(wait_queue_entry_t *wait, unsigned int mode, int sync,
 			 void *key);
 int kevent_hook_wake_vague(struct kevent_hook *hook, struct kevent *k,
-			   __poll_t happened);
+			   int wake_flags, __poll_t happened);
 
 /**
  * kevent_hook_trust - how far are the wake-ups of a file believed?
@@ -550,7 +552,7 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		     struct kevent_wait_spec *spec);
 int kevent_wait_copy(struct kevent_user *user, struct ukevent __user *buf,
 		     u32 min_nr, u32 max_nr, struct kevent_wait_spec *spec);
-bool kevent_wake_waiters(struct kevent_user *user);
+bool kevent_wake_waiters(struct kevent_user *user, int wake_flags);
 
 /* fs/kevent_inode.c */
 #ifdef CONFIG_KEVENT_INODE
@@ -609,20 +611,30 @@ static __always_inline unsigned long kevent_lock(struct kevent_user *user)
 }
 
 /**
- * kevent_unlock - drop a queue's lock and wake who waits for what was done
+ * kevent_unlock_wake - drop a queue's lock and wake who waits for what was done
  * @user: the queue
  * @irqflags: from kevent_lock()
+ * @wake_flags: of the source's wake-up, for the scheduler
  *
  * Return: whether somebody who waits for records was woken.
  */
-static __always_inline bool kevent_unlock(struct kevent_user *user,
-					  unsigned long irqflags)
+static __always_inline bool kevent_unlock_wake(struct kevent_user *user,
+					       unsigned long irqflags,
+					       int wake_flags)
 	__releases(user->lock)
 {
 	if (unlikely(user->attention & KEVENT_A_SLEEPERS))
-		return kevent_notify_unlock(user, irqflags);
+		return kevent_notify_unlock(user, irqflags, wake_flags);
 	spin_unlock_irqrestore(&user->lock, irqflags);
 	return false;
+}
+
+/* The same where no source has woken. */
+static __always_inline void kevent_unlock(struct kevent_user *user,
+					  unsigned long irqflags)
+	__releases(user->lock)
+{
+	kevent_unlock_wake(user, irqflags, 0);
 }
 
 /* The same for process context, where interrupts are open. */
@@ -638,7 +650,7 @@ static __always_inline void kevent_unlock_irq(struct kevent_user *user)
 	__releases(user->lock)
 {
 	if (unlikely(user->attention & KEVENT_A_SLEEPERS))
-		kevent_notify(user);
+		kevent_notify(user, 0);
 	spin_unlock_irq(&user->lock);
 }
 

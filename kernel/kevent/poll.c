@@ -30,9 +30,9 @@
 static_assert((__force u32)KEVENT_POLL_EVENTS <= U16_MAX);
 static_assert((__force u32)POLLFREE <= U16_MAX);
 
-static int kevent_poll_wake_vague(struct kevent *k, __poll_t happened)
+static int kevent_poll_wake_vague(struct kevent *k, int sync, __poll_t happened)
 {
-	return kevent_hook_wake_vague(&kevent_to_file(k)->hook, k, happened);
+	return kevent_hook_wake_vague(&kevent_to_file(k)->hook, k, sync, happened);
 }
 
 static int kevent_poll_wake(wait_queue_entry_t *wait, unsigned int mode,
@@ -50,10 +50,10 @@ static int kevent_poll_wake(wait_queue_entry_t *wait, unsigned int mode,
 
 	trace_kevent_wake(k, (__force u32)happened);
 	if (!bits)
-		return happened ? 0 : kevent_poll_wake_vague(k, happened);
+		return happened ? 0 : kevent_poll_wake_vague(k, sync, happened);
 	if (unlikely(bits & ~(__force u32)KEVENT_POLL_BELIEVED))
-		return kevent_poll_wake_vague(k, happened);
-	return kevent_trigger(k, bits, NULL);
+		return kevent_poll_wake_vague(k, sync, happened);
+	return kevent_trigger(k, bits, NULL, sync);
 }
 
 static int kevent_poll_wake_tcp(wait_queue_entry_t *wait, unsigned int mode,

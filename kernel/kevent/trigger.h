@@ -121,6 +121,7 @@ static __always_inline void kevent_trigger_locked(struct kevent *k, u32 bits,
  * @k: the interest
  * @bits: events, known to be true and asked for
  * @fill: @fill of the source's operations, known at compile time
+ * @wake_flags: of the source's wake-up, passed on to who is woken here
  *
  * Any context; the source's locks may be held, user->lock is taken inside.
  *
@@ -129,15 +130,16 @@ static __always_inline void kevent_trigger_locked(struct kevent *k, u32 bits,
  */
 static __always_inline bool kevent_trigger(struct kevent *k, u32 bits,
 					   u16 (*fill)(struct kevent *k, u32 bits,
-						       u64 data[2]))
+						       u64 data[2]),
+					   int wake_flags)
 {
-	struct kevent_user *user = k->user;
-	unsigned long irqflags = kevent_lock(user);
+	unsigned long irqflags = kevent_lock(k->user);
 
 	trace_kevent_trigger(k, bits);
 	if (!kevent_publish_short(k, bits, fill))
-		return kevent_trigger_slow(k, bits, irqflags);
-	return kevent_unlock(user, irqflags);
+		return kevent_trigger_slow(k, bits, irqflags, wake_flags);
+	/* Not freed by this, and k->user is at hand: a register less to keep. */
+	return kevent_unlock_wake(k->user, irqflags, wake_flags);
 }
 
 #endif /* _KERNEL_KEVENT_TRIGGER_H */

@@ -34,27 +34,27 @@
  * @query: it was woken for a query
  */
 struct kevent_waiter {
-	struct list_head	link;
-	struct task_struct	*task;
+	wait_queue_entry_t	wait;
 	u32			want;
 	u32			promised;
 	bool			query;
 };
 
-static void kevent_choose(struct kevent_waiter *waiter)
+static void kevent_choose(struct kevent_waiter *waiter, int wake_flags)
 {
-	list_del_init(&waiter->link);
+	list_del_init(&waiter->wait.entry);
 	/* It takes the lock before its stack frame goes away. */
-	wake_up_process(waiter->task);
+	default_wake_function(&waiter->wait, TASK_NORMAL, wake_flags, NULL);
 }
 
 /**
  * kevent_wake_waiters - wake those whose minimum is met, and one for a query
  * @user: the queue, locked
+ * @wake_flags: of the source's wake-up, for the scheduler
  *
  * Return: whether one was woken for records.
  */
-bool kevent_wake_waiters(struct kevent_user *user)
+bool kevent_wake_waiters(struct kevent_user *user, int wake_flags)
 {
 	struct kevent_waiter *waiter, *next;
 	bool woke = false;
@@ -65,25 +65,26 @@ bool kevent_wake_waiters(struct kevent_user *user)
 	unread = kevent_ring_unread(user);
 	if (user->promised + user->min_want <= unread) {
 		user->min_want = U32_MAX;
-		list_for_each_entry_safe(waiter, next, &user->waiters, link) {
+		list_for_each_entry_safe(waiter, next, &user->waiters,
+					 wait.entry) {
 			if (user->promised + waiter->want > unread) {
 				user->min_want = min(user->min_want, waiter->want);
 				continue;
 			}
 			waiter->promised = waiter->want;
 			user->promised += waiter->want;
-			kevent_choose(waiter);
+			kevent_choose(waiter, wake_flags);
 			woke = true;
 		}
 	}
 	if (!user->need_query || user->query_woken)
 		return woke;
 	waiter = list_first_entry_or_null(&user->waiters, struct kevent_waiter,
-					  link);
+					  wait.entry);
 	if (waiter) {
 		user->query_woken = true;
 		waiter->query = true;
-		kevent_choose(waiter);
+		kevent_choose(waiter, wake_flags);
 	}
 	return woke;
 }
@@ -310,13 +311,13 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 		return spec->has_deadline &&
 		       kevent_now(spec->clock) >= spec->deadline;
 	}
-	waiter.task = current;
+	waiter.wait.private = current;
 	waiter.want = want;
 	waiter.promised = 0;
 	waiter.query = false;
 	/* Wakers look at the list under the lock: no barrier needed. */
 	__set_current_state(TASK_INTERRUPTIBLE);
-	list_add_tail(&waiter.link, &user->waiters);
+	list_add_tail(&waiter.wait.entry, &user->waiters);
 	user->min_want = min(user->min_want, want);
 	user->attention |= KEVENT_A_SLEEPERS;
 	spin_unlock_irq(&user->lock);
@@ -326,7 +327,7 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 	__set_current_state(TASK_RUNNING);
 
 	spin_lock_irq(&user->lock);
-	if (list_empty(&waiter.link)) {
+	if (list_empty(&waiter.wait.entry)) {
 		user->promised -= waiter.promised;
 		if (waiter.query)
 			user->query_woken = false;
@@ -335,9 +336,9 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 		 * the records it was woken for are its own.
 		 */
 		if (expired || signal_pending(current))
-			kevent_wake_waiters(user);
+			kevent_wake_waiters(user, 0);
 	} else {
-		list_del(&waiter.link);
+		list_del(&waiter.wait.entry);
 	}
 	kevent_ring_refresh(user);
 	/* Nobody else was woken for the query. */
@@ -395,7 +396,7 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 	/* One that dies here takes nothing: wake another. */
 	if (unlikely(fatal_signal_pending(current))) {
 		spin_lock_irq(&user->lock);
-		kevent_wake_waiters(user);
+		kevent_wake_waiters(user, 0);
 		spin_unlock_irq(&user->lock);
 	}
 	return unread;

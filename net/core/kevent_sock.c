@@ -187,7 +187,8 @@ static u16 kevent_sock_fill(struct kevent *k, u32 bits, u64 data[2])
 }
 
 /* Whatever a wake-up may mean; see kevent_sock_wake(). */
-static noinline int kevent_sock_wake_any(struct kevent *k, __poll_t happened)
+static noinline int kevent_sock_wake_any(struct kevent *k, int sync,
+					 __poll_t happened)
 {
 	u32 events = READ_ONCE(k->events), bits;
 
@@ -195,7 +196,7 @@ static noinline int kevent_sock_wake_any(struct kevent *k, __poll_t happened)
 	/* The peer of a datagram socket decides, or a connection has no room yet. */
 	if (unlikely((!happened || happened & EPOLLOUT) &&
 		     events & KEVENT_SOCK_SEND & ~bits))
-		kevent_trigger_query(k);
+		kevent_trigger_query(k, sync);
 	if (!bits)
 		return 0;
 	trace_kevent_trigger(k, bits);
@@ -203,8 +204,8 @@ static noinline int kevent_sock_wake_any(struct kevent *k, __poll_t happened)
 	 * Of those that watch exclusively, all hear of errors and changes.  What
 	 * has woken all before may be told here once more.
 	 */
-	return kevent_trigger_slow(k, bits, kevent_lock(k->user)) && happened &&
-	       !(happened & (EPOLLERR | EPOLLHUP));
+	return kevent_trigger_slow(k, bits, kevent_lock(k->user), sync) &&
+	       happened && !(happened & (EPOLLERR | EPOLLHUP));
 }
 
 static int kevent_sock_wake(wait_queue_entry_t *wait, unsigned int mode,
@@ -220,11 +221,11 @@ static int kevent_sock_wake(wait_queue_entry_t *wait, unsigned int mode,
 		     READ_ONCE(kevent_to_sock(k)->lowat) > 1 ||
 		     inet_sk_state_load(sk) == TCP_LISTEN || kevent_sock_urgent(sk) ||
 		     READ_ONCE(sk->sk_shutdown) || kevent_sock_has_error(sk)))
-		return kevent_sock_wake_any(k, happened);
+		return kevent_sock_wake_any(k, sync, happened);
 	/* kevent_hook_sync() makes sure that a change is seen in time. */
 	if (!(READ_ONCE(k->events) & KEVENT_SOCK_RECV))
 		return 0;
-	return kevent_trigger(k, KEVENT_SOCK_RECV, kevent_sock_fill_known);
+	return kevent_trigger(k, KEVENT_SOCK_RECV, kevent_sock_fill_known, sync);
 }
 
 /* What ->poll said, in events of sockets. */

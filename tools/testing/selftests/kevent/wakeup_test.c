@@ -2,7 +2,7 @@
 /*
  * S8: how many sleepers an event wakes, and how.
  */
-#include "kevent_test.h"
+#include "trace.h"
 
 #define NR_SLEEPERS	8
 #define NR_EVENTS	500
@@ -148,6 +148,178 @@ TEST_F_TIMEOUT(sleepers, one_for_one, 120)
 	EXPECT_LE(i, before);
 	/* a page fault, or an unlucky look at who sleeps, is not a herd */
 	EXPECT_GE(i + i / 10, before);
+}
+
+/* ---- what the scheduler is told ---- */
+
+/* The probe's event, and what it calls the flags of a wake-up. */
+#define PROBE	"kevent_wake_flags"
+
+FIXTURE(wake_flags)
+{
+	struct tracer tracer;
+	struct ukevent_queue q;
+	int epfd;
+};
+
+/* Probes are for all instances. */
+static int set_probe(const struct tracer *t, const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/kprobe_events", t->root);
+	return write_text(path, text);
+}
+
+FIXTURE_SETUP(wake_flags)
+{
+	char filter[64];
+	int ret;
+
+	self->q.fd = -1;
+	self->epfd = epoll_create1(EPOLL_CLOEXEC);
+	TRACER_SETUP(&self->tracer);
+	ret = set_probe(&self->tracer, "p:" PROBE
+			" default_wake_function flags=$arg3:u32\n");
+	if (ret == -ENOENT)
+		SKIP(return, "no probes (a kernel without CONFIG_KPROBE_EVENTS)");
+	ASSERT_EQ(0, ret);
+	/* what this thread wakes */
+	snprintf(filter, sizeof(filter), "common_pid == %d", getpid());
+	ASSERT_EQ(0, trace_write(&self->tracer,
+				 "events/kprobes/" PROBE "/filter", filter));
+	ASSERT_EQ(0, trace_write(&self->tracer,
+				 "events/kprobes/" PROBE "/enable", "1"));
+	ASSERT_EQ(0, queue_init(&self->q, 8));
+}
+
+FIXTURE_TEARDOWN(wake_flags)
+{
+	if (self->q.fd >= 0)
+		ukevent_queue_exit(&self->q);
+	EXPECT_EQ(0, trace_write(&self->tracer, "events/enable", "0"));
+	set_probe(&self->tracer, "-:" PROBE "\n");
+	EXPECT_EQ(0, tracer_close(&self->tracer));
+}
+
+struct epoll_waiter {
+	pthread_t thread;
+	int epfd;
+	int tid;
+};
+
+static void *epoll_waiter_main(void *arg)
+{
+	struct epoll_waiter *w = arg;
+	struct epoll_event ev;
+
+	__atomic_store_n(&w->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	return (void *)(long)epoll_wait(w->epfd, &ev, 1, -1);
+}
+
+/* The flags of the one wake-up that was traced, or a negative number. */
+static int traced_flags(const struct tracer *t)
+{
+	int flags = -ENOENT, nr = 0;
+	unsigned int cpu, value;
+	char line[512];
+	const char *p;
+	FILE *f = trace_open(t);
+	__u64 ns;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		p = trace_line(line, &cpu, &ns);
+		if (!p || strncmp(p, PROBE ":", sizeof(PROBE)))
+			continue;
+		p = strstr(p, "flags=");
+		if (p && sscanf(p, "flags=%u", &value) == 1) {
+			flags = value;
+			nr++;
+		}
+	}
+	if (f)
+		fclose(f);
+	return nr > 1 ? -E2BIG : flags;
+}
+
+/* With which flags is a sleeper woken by what comes to @fd? */
+static int epoll_flags(FIXTURE_DATA(wake_flags) * self, int fd, int peer)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+	struct epoll_waiter w = { .epfd = self->epfd };
+	__u64 one = 1;
+
+	if (epoll_ctl(self->epfd, EPOLL_CTL_ADD, fd, &ev) ||
+	    pthread_create(&w.thread, NULL, epoll_waiter_main, &w) ||
+	    started(&w.tid) || task_asleep(w.tid) ||
+	    trace_clear(&self->tracer) ||
+	    write(peer, &one, sizeof(one)) != sizeof(one) ||
+	    pthread_join(w.thread, NULL) ||
+	    epoll_ctl(self->epfd, EPOLL_CTL_DEL, fd, NULL))
+		return -EPROTO;
+	return traced_flags(&self->tracer);
+}
+
+static int kevent_flags(FIXTURE_DATA(wake_flags) * self, int fd, int peer,
+			unsigned int type, __u32 events)
+{
+	struct waiter w;
+	__u64 one = 1;
+
+	if (ukevent_add(&self->q, type, fd, events, KEVENT_EDGE, 1))
+		return -EPROTO;
+	take_all(&self->q, NULL);
+	if (waiter_start(&w, &self->q, 1, NULL) ||
+	    trace_clear(&self->tracer) ||
+	    write(peer, &one, sizeof(one)) != sizeof(one) ||
+	    waiter_result(&w) < 1 ||
+	    ukevent_op(&self->q, KEVENT_OP_REMOVE, type, fd))
+		return -EPROTO;
+	take_all(&self->q, NULL);
+	return traced_flags(&self->tracer);
+}
+
+/* "The waker is about to sleep" is passed on to who is woken, as by epoll. */
+TEST_F(wake_flags, as_by_epoll)
+{
+	static const struct {
+		enum source_kind kind;
+		bool socket;
+		bool hint;
+	} sources[] = {
+		{ SRC_EVENTFD, false, false },
+		{ SRC_PIPE, false, true },
+		{ SRC_UNIX, true, true },
+		{ SRC_TCP4, true, true },
+		{ SRC_UDP, true, true },
+	};
+	struct source s;
+	int epoll, mine;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sources); i++) {
+		ASSERT_EQ(0, source_open(&s, sources[i].kind));
+		epoll = epoll_flags(self, s.fd, s.peer);
+		ASSERT_EQ(sources[i].hint, epoll > 0)
+			TH_LOG("source %d: %d", sources[i].kind, epoll);
+		mine = kevent_flags(self, s.fd, s.peer, KEVENT_TYPE_POLL, EV_IN);
+		EXPECT_EQ(epoll, mine) TH_LOG("source %d", sources[i].kind);
+		/* what must be asked first wakes as well; eventfds have no such */
+		if (sources[i].hint) {
+			mine = kevent_flags(self, s.fd, s.peer,
+					    KEVENT_TYPE_POLL, EV_RDNORM);
+			EXPECT_EQ(epoll, mine)
+				TH_LOG("source %d", sources[i].kind);
+		}
+		if (sources[i].socket) {
+			mine = kevent_flags(self, s.fd, s.peer,
+					    KEVENT_TYPE_SOCKET,
+					    KEVENT_SOCK_RECV);
+			EXPECT_EQ(epoll, mine)
+				TH_LOG("source %d", sources[i].kind);
+		}
+		source_close(&s);
+	}
 }
 
 TEST_HARNESS_MAIN
