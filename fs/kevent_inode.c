@@ -436,6 +436,7 @@ static void kevent_inode_show(const struct kevent *k, struct seq_file *m)
 }
 
 const struct kevent_source_ops kevent_inode_ops = {
+	.type		= KEVENT_TYPE_INODE,
 	.name		= "inode",
 	.size		= sizeof(struct kevent_inode),
 	.identity	= KEVENT_IDENT_NONE,

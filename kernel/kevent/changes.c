@@ -7,16 +7,20 @@
  */
 
 #include <linux/file.h>
+#include <linux/init.h>
+#include <linux/nospec.h>
 #include <linux/path.h>
 
 #include "kevent.h"
 #include "table.h"
 #include "trace.h"
 
-/* Operations that say what an interest is to be take this one. */
+/* Operations that say what an interest is to be take this flag. */
 #define KEVENT_SETS	KEVENT_START_DISABLED
 
-static const u32 kevent_op_flags[] = {
+/* Flags by operation, whatever the type; all take DEPENDS. */
+#define KEVENT_NR_OPS	16
+static const u32 kevent_op_flags[KEVENT_NR_OPS] __initconst = {
 	[KEVENT_OP_ADD]		= KEVENT_MODES | KEVENT_LAST | KEVENT_SETS,
 	[KEVENT_OP_MODIFY]	= KEVENT_MODES | KEVENT_LAST | KEVENT_SETS |
 				  KEVENT_BY_ID,
@@ -28,7 +32,58 @@ static const u32 kevent_op_flags[] = {
 	[KEVENT_OP_QUERY]	= KEVENT_BY_ID,
 };
 
-/* What an operation that sets nothing has no use for; @ops is NULL for QUERY. */
+/**
+ * struct kevent_refused - what an operation of a type does not take
+ * @flags: flags
+ * @events: events
+ * @error: 0, or that there is no such type or operation
+ * @ops: of the type, NULL of QUERY
+ */
+struct kevent_refused {
+	u32	flags;
+	u32	events;
+	s32	error;
+	const struct kevent_source_ops *ops;
+} __aligned(32);
+
+static struct kevent_refused
+kevent_refused[KEVENT_NR_TYPES * KEVENT_NR_OPS] __ro_after_init;
+
+static int __init kevent_changes_init(void)
+{
+	struct kevent_refused *r = kevent_refused;
+	unsigned int type, op;
+
+	for (type = 0; type < KEVENT_NR_TYPES; type++) {
+		const struct kevent_source_ops *ops = kevent_sources[type];
+
+		for (op = 0; op < KEVENT_NR_OPS; op++, r++) {
+			u32 flags = kevent_op_flags[op], events = 0;
+			bool query = op == KEVENT_OP_QUERY;
+
+			/* QUERY has no type, all others have one. */
+			if (!flags || query != !type)
+				r->error = -EINVAL;
+			else if (type && !ops)
+				r->error = -EOPNOTSUPP;
+			if (r->error)
+				continue;
+			if (flags & KEVENT_SETS) {
+				flags |= ops->set_flags;
+				events = ops->valid_events;
+			}
+			if (op == KEVENT_OP_ADD)
+				flags |= ops->add_flags;
+			r->flags = ~(flags | KEVENT_DEPENDS);
+			r->events = ~events;
+			r->ops = ops;
+		}
+	}
+	return 0;
+}
+fs_initcall(kevent_changes_init);
+
+/* What an operation that sets nothing has no use for. */
 static int kevent_check_plain(const struct kevent_change *change,
 			      const struct kevent_source_ops *ops)
 {
@@ -36,37 +91,31 @@ static int kevent_check_plain(const struct kevent_change *change,
 		return -EINVAL;
 	if (change->op == KEVENT_OP_TRIGGER)
 		return ops->trigger ? ops->check(change) : -EOPNOTSUPP;
-	if (!ops && !(change->flags & KEVENT_BY_ID))
-		return -EINVAL;
 	return kevent_is_plain(change) ? 0 : -EINVAL;
 }
 
 /* Everything that can be told from the entry alone. */
-static int kevent_check_change(const struct kevent_change *change,
-			       const struct kevent_source_ops *ops)
+static int kevent_check_change(struct kevent_entry *entry)
 {
+	struct kevent_change *change = entry->change;
 	u32 modes = change->flags & KEVENT_MODES;
-	u32 flags, events = 0;
+	const struct kevent_refused *refused;
+	const struct kevent_source_ops *ops;
+	unsigned long i;
 
-	if (!change->op || change->op >= ARRAY_SIZE(kevent_op_flags))
+	if (change->type >= KEVENT_NR_TYPES || change->op >= KEVENT_NR_OPS)
 		return -EINVAL;
-	if (IS_ERR(ops))
-		return PTR_ERR(ops);
-	flags = KEVENT_DEPENDS |
-		kevent_op_flags[array_index_nospec(change->op,
-						   ARRAY_SIZE(kevent_op_flags))];
-	if (flags & KEVENT_SETS) {
-		flags |= ops->set_flags;
-		events = ops->valid_events;
-		if (change->op == KEVENT_OP_ADD)
-			flags |= ops->add_flags;
-	}
-	if ((change->flags & ~flags) | (modes & (modes - 1)) |
-	    (change->events & ~events) |
+	i = array_index_nospec(change->type * KEVENT_NR_OPS + change->op,
+			       ARRAY_SIZE(kevent_refused));
+	refused = &kevent_refused[i];
+	ops = refused->ops;
+	entry->ops = ops;
+	if ((change->flags & refused->flags) | (modes & (modes - 1)) |
+	    (change->events & refused->events) | refused->error |
 	    (change->flags & KEVENT_BY_ID ? change->ident : change->id) |
 	    change->reserved[0] | change->reserved[1])
-		return -EINVAL;
-	if (!(flags & KEVENT_SETS))
+		return refused->error ?: -EINVAL;
+	if (refused->flags & KEVENT_SETS)
 		return kevent_check_plain(change, ops);
 	if (change->flags & KEVENT_HOLD_LAST &&
 	    ~change->flags & (KEVENT_DISPATCH | KEVENT_WANT_LAST))
@@ -156,7 +205,7 @@ static struct kevent *kevent_new(struct kevent_user *user,
 	size_t head = file ? sizeof(struct kevent_file) :
 		      ops->identity == KEVENT_IDENT_NUMBER ?
 		      sizeof(struct kevent_number) : sizeof(struct kevent);
-	struct kevent *k = kevent_alloc(change->type);
+	struct kevent *k = kevent_alloc(ops->type);
 
 	if (!k)
 		return NULL;
@@ -166,7 +215,7 @@ static struct kevent *kevent_new(struct kevent_user *user,
 		.flags	= KEVENT_F_NEW | kevent_set_flags(ops, change->flags) |
 			  (change->flags & KEVENT_EXCLUSIVE) |
 			  (ops->fill ? KEVENT_F_DATA : 0),
-		.type	= change->type,
+		.type	= ops->type,
 		.cookie	= change->cookie,
 		.refs	= 2,	/* the attachment, and who adds it */
 	};
@@ -250,16 +299,19 @@ static void kevent_forget(struct kevent *k)
 }
 
 /* The part of MODIFY that all types have; user->lock is held. */
-static void kevent_replace(struct kevent *k, const struct kevent_change *change)
+static inline void kevent_replace(struct kevent *k,
+				  const struct kevent_change *change)
 {
 	const struct kevent_source_ops *ops = kevent_ops(k);
+	u16 flags = k->flags;
 
-	k->flags &= ~(KEVENT_MODES | KEVENT_LAST | KEVENT_F_DISABLED);
-	k->flags |= kevent_set_flags(ops, change->flags);
+	flags &= ~(KEVENT_MODES | KEVENT_LAST | KEVENT_F_DISABLED);
+	flags |= kevent_set_flags(ops, change->flags);
 	/* Who arms it is done with its record. */
-	if (k->flags & KEVENT_F_HELD &&
-	    ~k->flags & (KEVENT_F_DISABLED | KEVENT_WANT_LAST))
-		k->flags &= ~KEVENT_F_HELD;
+	if (flags & KEVENT_F_HELD &&
+	    ~flags & (KEVENT_F_DISABLED | KEVENT_WANT_LAST))
+		flags &= ~KEVENT_F_HELD;
+	k->flags = flags;
 	k->cookie = change->cookie;
 	WRITE_ONCE(k->events, change->events | ops->always_events);
 }
@@ -408,23 +460,23 @@ static int kevent_change_found(struct kevent *k, bool pinned, struct file *file,
 {
 	u16 forget = 0;
 
-	switch (change->op) {
-	case KEVENT_OP_SET:
-		change->id = k->id;
-		fallthrough;
-	case KEVENT_OP_MODIFY:
-		return kevent_modify(k, pinned, file, change);
-	case KEVENT_OP_ENABLE:
-		return kevent_enable(k, pinned);
-	case KEVENT_OP_DISABLE:
-		return kevent_disable(k, pinned);
-	default:	/* REMOVE */
+	if (change->op == KEVENT_OP_REMOVE) {
 		if (change->flags & KEVENT_NO_LAST)
 			forget = KEVENT_F_HELD | KEVENT_WANT_LAST;
 		else if (change->flags & KEVENT_ACK)
 			forget = KEVENT_F_HELD;
 		kevent_remove(k, pinned, forget);
 		return 0;
+	}
+	switch (change->op) {
+	case KEVENT_OP_ENABLE:
+		return kevent_enable(k, pinned);
+	case KEVENT_OP_DISABLE:
+		return kevent_disable(k, pinned);
+	default:	/* MODIFY, SET */
+		if (change->op == KEVENT_OP_SET)
+			change->id = k->id;
+		return kevent_modify(k, pinned, file, change);
 	}
 }
 
@@ -589,12 +641,16 @@ unsigned int kevent_prepare(struct kevent_entry *entry)
 {
 	struct kevent_change *change = entry->change;
 
-	entry->ops = kevent_source(change);
-	change->result = kevent_check_change(change, entry->ops);
-	if (change->result)
+	change->result = kevent_check_change(entry);
+	if (change->result) {
 		entry->ops = NULL;
-	if (!entry->ops)
-		return change->op == KEVENT_OP_QUERY ? KEVENT_ASKS : 0;
+		return 0;
+	}
+	if (!entry->ops) {
+		if (!(change->flags & KEVENT_BY_ID))
+			change->result = -EINVAL;
+		return KEVENT_ASKS;
+	}
 	if (!kevent_looks_up(entry))
 		return 0;
 	change->result = entry->ops->look_up(change, &entry->path);

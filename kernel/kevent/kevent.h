@@ -13,7 +13,6 @@
 #include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
-#include <linux/nospec.h>
 #include <linux/path.h>
 #include <linux/poll.h>
 #include <linux/refcount.h>
@@ -282,6 +281,7 @@ struct kevent_entry {
 
 /**
  * struct kevent_source_ops - a type of source
+ * @type: as programs call it, a safe index
  * @name: for fdinfo and tracepoints
  * @size: bytes of its interests
  * @identity: what an interest is named by, besides its id
@@ -326,6 +326,7 @@ struct kevent_entry {
  *	nothing
  */
 struct kevent_source_ops {
+	u8		type;
 	const char	*name;
 	unsigned int	size;
 	enum kevent_identity identity;
@@ -366,25 +367,6 @@ u64 kevent_source_types(void);
 struct kevent *kevent_alloc(unsigned int type);
 void kevent_free_memory(struct kevent *k, struct kevent_batch *batch);
 void kevent_free_batch(struct kevent_batch *batch);
-
-/**
- * kevent_source - find the operations of a change's type
- * @change: as the program gave it; its type is a safe index on return
- *
- * Return: the operations, NULL for a QUERY, which has no type, -EINVAL for a type
- * that does not exist, -EOPNOTSUPP for one that is not built in.
- */
-static inline const struct kevent_source_ops *
-kevent_source(struct kevent_change *change)
-{
-	u16 type = change->type;
-
-	if (!type || type >= KEVENT_NR_TYPES || change->op == KEVENT_OP_QUERY)
-		return !type && change->op == KEVENT_OP_QUERY ?
-		       NULL : ERR_PTR(-EINVAL);
-	change->type = array_index_nospec(type, KEVENT_NR_TYPES);
-	return kevent_sources[change->type] ?: ERR_PTR(-EOPNOTSUPP);
-}
 
 static inline const struct kevent_source_ops *kevent_ops(const struct kevent *k)
 {

@@ -146,6 +146,7 @@ static void kevent_poll_modified(struct kevent *k,
 }
 
 const struct kevent_source_ops kevent_poll_ops = {
+	.type		= KEVENT_TYPE_POLL,
 	.name		= "poll",
 	.size		= sizeof(struct kevent_file),
 	.rereadable	= true,

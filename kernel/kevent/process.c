@@ -192,6 +192,7 @@ static u16 kevent_process_fill(struct kevent *k, u32 bits, u64 data[2])
 }
 
 const struct kevent_source_ops kevent_process_ops = {
+	.type		= KEVENT_TYPE_PROCESS,
 	.name		= "process",
 	.size		= sizeof(struct kevent_process),
 	.ends		= true,

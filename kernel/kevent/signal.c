@@ -303,6 +303,7 @@ static void kevent_signal_show(const struct kevent *k, struct seq_file *m)
 }
 
 const struct kevent_source_ops kevent_signal_ops = {
+	.type		= KEVENT_TYPE_SIGNAL,
 	.name		= "signal",
 	.size		= sizeof(struct kevent_signal),
 	.identity	= KEVENT_IDENT_NUMBER,

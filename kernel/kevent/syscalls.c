@@ -324,8 +324,8 @@ static void kevent_set_batch(struct kevent_user *user, struct kevent_batch *batc
 	spin_unlock_irq(&user->lock);
 }
 
-/* Skip an entry if that which it depends on has failed. */
-static void kevent_skip(struct kevent_chunk *chunk, u32 i)
+/* Skip an entry if that which it depends on has failed.  Rare. */
+static noinline void kevent_skip(struct kevent_chunk *chunk, u32 i)
 {
 	s32 before = i ? chunk->changes[i - 1].result : chunk->before;
 
@@ -353,13 +353,15 @@ static int kevent_apply_chunk(struct kevent_user *user, struct kevent_chunk *chu
 		kevent_set_batch(user, &chunk->freed);
 	}
 	for (i = 0; i < nr; i++) {
-		struct kevent_change *change = &chunk->changes[i];
+		struct kevent_entry *entry = &chunk->entries[i];
+		struct kevent_change *change = entry->change;
+		int ret;
 
 		if (unlikely(change->flags & KEVENT_DEPENDS))
 			kevent_skip(chunk, i);
-		if (!change->result)
-			change->result = kevent_apply(user, &chunk->entries[i]);
-		if (change->result)
+		ret = change->result ?: kevent_apply(user, entry);
+		change->result = ret;
+		if (ret)
 			*failed = true;
 	}
 	chunk->before = chunk->changes[nr - 1].result;

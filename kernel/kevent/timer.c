@@ -396,6 +396,7 @@ static void kevent_timer_show(const struct kevent *k, struct seq_file *m)
 }
 
 const struct kevent_source_ops kevent_timer_ops = {
+	.type		= KEVENT_TYPE_TIMER,
 	.name		= "timer",
 	.size		= sizeof(struct kevent_timer),
 	.identity	= KEVENT_IDENT_NUMBER,

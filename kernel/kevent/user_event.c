@@ -87,6 +87,7 @@ static void kevent_user_event_show(const struct kevent *k, struct seq_file *m)
 }
 
 const struct kevent_source_ops kevent_user_ops = {
+	.type		= KEVENT_TYPE_USER,
 	.name		= "user",
 	.size		= sizeof(struct kevent_user_event),
 	.identity	= KEVENT_IDENT_NUMBER,

@@ -321,6 +321,7 @@ static void kevent_sock_show(const struct kevent *k, struct seq_file *m)
 }
 
 const struct kevent_source_ops kevent_sock_ops = {
+	.type		= KEVENT_TYPE_SOCKET,
 	.name		= "socket",
 	.size		= sizeof(struct kevent_sock),
 	.rereadable	= true,
