@@ -109,6 +109,7 @@
 
 #include "kevent.h"
 #include "ring.h"
+#include "table.h"
 #include "trigger.h"
 
 /**

@@ -173,9 +173,10 @@ struct kevent_batch {
  * @nr: slots that have been given out, so many buckets are in use
  * @mask: one less than @nr rounded up to a power of two
  * @free: first slot to be given out again, 0 for none
+ * @found: head of the bucket that a look-up went to last: REMOVE unlinks from there
  * @secret: odd factors of the hash
  *
- * Written under user->lock; all but @free with user->mutex held as well.
+ * Written under user->lock; all but @free and @found with user->mutex held as well.
  */
 struct kevent_table {
 	struct kevent_slot	**pages;
@@ -184,6 +185,7 @@ struct kevent_table {
 	u32			nr;
 	u32			mask;
 	u32			free;
+	struct kevent		**found;
 	u64			secret[3];
 };
 
@@ -417,7 +419,7 @@ void kevent_table_init(struct kevent_table *table);
 void kevent_table_free(struct kevent_table *table);
 int kevent_table_grow(struct kevent_user *user);
 int kevent_table_insert(struct kevent *k);
-void kevent_table_end(struct kevent *k);
+void kevent_table_unlink(struct kevent *k);
 void kevent_table_erase(struct kevent *k);
 struct kevent *kevent_find_id(struct kevent_user *user, u64 id);
 struct kevent *kevent_next(struct kevent_user *user, u32 *n);

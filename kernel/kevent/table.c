@@ -78,6 +78,10 @@ static noinline u32 kevent_new_slot(struct kevent_table *table)
 	return n;
 }
 
+/* Of a queue without interests: the bucket of slot 0, in which nothing is. */
+static struct kevent_slot kevent_no_slots[1] __ro_after_init;
+static struct kevent_slot *kevent_no_pages[] = { kevent_no_slots };
+
 /**
  * kevent_table_init - make the table of a new queue
  * @table: the table, zeroed
@@ -86,6 +90,10 @@ void kevent_table_init(struct kevent_table *table)
 {
 	unsigned int i;
 
+	table->pages = kevent_no_pages;
+	table->found = &kevent_no_slots->first;
+	table->capacity = 1;
+	table->nr = 1;
 	get_random_bytes(table->secret, sizeof(table->secret));
 	for (i = 0; i < ARRAY_SIZE(table->secret); i++)
 		table->secret[i] |= 1;
@@ -103,7 +111,8 @@ void kevent_table_free(struct kevent_table *table)
 		free_page((unsigned long)table->pages[i]);
 		cond_resched();
 	}
-	kvfree(table->pages);
+	if (table->nr_pages)
+		kvfree(table->pages);
 }
 
 /**
@@ -143,12 +152,9 @@ int kevent_table_grow(struct kevent_user *user)
 	spin_lock_irq(&user->lock);
 	swap(table->pages, pages);
 	table->nr_pages++;
-	table->capacity += KEVENT_SLOTS_PER_PAGE;
-	/* Slot 0 is only a bucket. */
-	if (!table->nr)
-		table->nr = 1;
+	table->capacity = table->nr_pages * KEVENT_SLOTS_PER_PAGE;
 	spin_unlock_irq(&user->lock);
-	if (pages != table->pages)
+	if (nr && pages != table->pages)
 		kvfree(pages);
 	return 0;
 }
@@ -216,7 +222,7 @@ int kevent_table_insert(struct kevent *k)
 
 	lockdep_assert_held(&k->user->lock);
 	/* What is there is told first, whatever the limits say. */
-	if (identity != KEVENT_IDENT_NONE && table->nr) {
+	if (identity != KEVENT_IDENT_NONE) {
 		hash = kevent_hash_of(table, k, identity);
 		bucket = kevent_slot(table, kevent_bucket(table, hash));
 		for (twin = bucket->first; twin; twin = twin->chain)
@@ -245,11 +251,8 @@ int kevent_table_insert(struct kevent *k)
 	return 0;
 }
 
-/**
- * kevent_table_end - what an interest watches can be watched anew
- * @k: the interest, which ends; user->lock is held
- */
-void kevent_table_end(struct kevent *k)
+/* kevent_table_end() of one that was not looked up just now, or has no name. */
+void kevent_table_unlink(struct kevent *k)
 {
 	enum kevent_identity identity = kevent_ops(k)->identity;
 	struct kevent_table *table = &k->user->table;

@@ -52,6 +52,13 @@ static __always_inline u32 kevent_bucket(const struct kevent_table *table, u32 h
 	return n < table->nr ? n : n & table->mask >> 1;
 }
 
+static __always_inline struct kevent *kevent_lookup(struct kevent_table *table,
+						    u32 hash)
+{
+	table->found = &kevent_slot(table, kevent_bucket(table, hash))->first;
+	return *table->found;
+}
+
 static __always_inline bool kevent_is_file(const struct kevent *k, u8 type,
 					   const struct file *file, int fd)
 {
@@ -76,15 +83,11 @@ static __always_inline bool kevent_is_number(const struct kevent *k, u8 type,
 static __always_inline struct kevent *
 kevent_find_file(struct kevent_user *user, u8 type, const struct file *file, int fd)
 {
-	const struct kevent_table *table = &user->table;
-	struct kevent *k = NULL;
-	u32 n;
+	struct kevent_table *table = &user->table;
+	struct kevent *k;
 
 	lockdep_assert_held(&user->lock);
-	if (likely(table->nr)) {
-		n = kevent_bucket(table, kevent_hash(table, (unsigned long)file, fd));
-		k = kevent_slot(table, n)->first;
-	}
+	k = kevent_lookup(table, kevent_hash(table, (unsigned long)file, fd));
 	while (k && !kevent_is_file(k, type, file, fd))
 		k = k->chain;
 	return k;
@@ -101,18 +104,29 @@ kevent_find_file(struct kevent_user *user, u8 type, const struct file *file, int
 static __always_inline struct kevent *
 kevent_find_number(struct kevent_user *user, u8 type, u64 number)
 {
-	const struct kevent_table *table = &user->table;
-	struct kevent *k = NULL;
-	u32 n;
+	struct kevent_table *table = &user->table;
+	struct kevent *k;
 
 	lockdep_assert_held(&user->lock);
-	if (likely(table->nr)) {
-		n = kevent_bucket(table, kevent_hash(table, number, type));
-		k = kevent_slot(table, n)->first;
-	}
+	k = kevent_lookup(table, kevent_hash(table, number, type));
 	while (k && !kevent_is_number(k, type, number))
 		k = k->chain;
 	return k;
+}
+
+/**
+ * kevent_table_end - what an interest watches can be watched anew
+ * @k: the interest, which ends; user->lock is held
+ */
+static inline void kevent_table_end(struct kevent *k)
+{
+	struct kevent **found = k->user->table.found;
+
+	/* Whatever bucket that was: if @k comes first there, it is the one. */
+	if (likely(*found == k))
+		*found = k->chain;
+	else
+		kevent_table_unlink(k);
 }
 
 #endif /* _KERNEL_KEVENT_TABLE_H */
