@@ -152,12 +152,13 @@ TEST_F(each, fields)
 		__u64 *at;
 		__u32 param;	/* its bit */
 	} fields[] = {
-		{ "none" }, { "cookie", &c.cookie }, { "events" },
-		{ "id", &c.id }, { "addr", &c.addr },
+		{ "none", NULL, 0 }, { "cookie", &c.cookie, 0 },
+		{ "events", NULL, 0 }, { "id", &c.id, 0 },
+		{ "addr", &c.addr, 0 },
 		{ "param[0]", &c.param[0], 1 }, { "param[1]", &c.param[1], 2 },
 		{ "param[2]", &c.param[2], 4 }, { "param[3]", &c.param[3], 8 },
-		{ "reserved[0]", &c.reserved[0] },
-		{ "reserved[1]", &c.reserved[1] }, { "ident", &c.ident },
+		{ "reserved[0]", &c.reserved[0], 0 },
+		{ "reserved[1]", &c.reserved[1], 0 }, { "ident", &c.ident, 0 },
 	};
 	size_t i, f;
 	__u64 id = 0;

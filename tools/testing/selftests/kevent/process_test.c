@@ -481,7 +481,8 @@ static const struct {
 	__u64 cookie;
 } takes[] = {
 	{ KEVENT_OP_ADD, EXITED, 2 }, { KEVENT_OP_MODIFY, EXITED, 2 },
-	{ KEVENT_OP_REMOVE }, { KEVENT_OP_ENABLE }, { KEVENT_OP_DISABLE },
+	{ KEVENT_OP_REMOVE, 0, 0 }, { KEVENT_OP_ENABLE, 0, 0 },
+	{ KEVENT_OP_DISABLE, 0, 0 },
 };
 
 TEST_F(error, fields)
