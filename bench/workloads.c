@@ -346,6 +346,7 @@ static void set_up_machine(void)
 	/* as many as the largest case has descriptors, and queues */
 	raise_limit("/proc/sys/user/max_kevent_interests");
 	raise_limit("/proc/sys/user/max_kevent_queues");
+	raise_limit("/proc/sys/user/max_kevent_pages");
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo))
 		die("lo");
