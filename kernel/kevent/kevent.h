@@ -409,9 +409,10 @@ void kevent_reap(struct kevent_user *user, bool closing);
 
 /* table.c */
 
-/* Is there no slot for one more interest?  The mutex is held: none is taken. */
+/* Is there no slot for one more interest? */
 static inline bool kevent_table_full(const struct kevent_table *table)
 {
+	/* The caller holds the mutex: a slot may get free, but none is taken. */
 	return !data_race(table->free) && table->nr == table->capacity;
 }
 

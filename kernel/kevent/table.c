@@ -61,7 +61,7 @@ static noinline u32 kevent_new_slot(struct kevent_table *table)
 
 	if (n > table->mask)
 		table->mask = 2 * table->mask + 1;
-	from = &kevent_slot(table, n & table->mask >> 1)->first;
+	from = &kevent_slot(table, n & (table->mask >> 1))->first;
 	to = &kevent_slot(table, n)->first;
 	while ((k = *from)) {
 		u32 hash = kevent_hash_of(table, k, kevent_ops(k)->identity);

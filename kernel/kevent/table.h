@@ -49,7 +49,7 @@ static __always_inline u32 kevent_bucket(const struct kevent_table *table, u32 h
 {
 	u32 n = hash & table->mask;
 
-	return n < table->nr ? n : n & table->mask >> 1;
+	return n < table->nr ? n : n & (table->mask >> 1);
 }
 
 static __always_inline struct kevent *kevent_lookup(struct kevent_table *table,

@@ -27,8 +27,7 @@
 
 /**
  * struct kevent_waiter - a sleeper
- * @link: on user->waiters; empty when it was chosen
- * @task: the thread
+ * @wait: on user->waiters, its entry empty when it was chosen; names the thread
  * @want: records to be woken for
  * @promised: records it was woken for
  * @query: it was woken for a query
