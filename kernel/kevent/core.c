@@ -25,9 +25,9 @@
  *   user->copy_mutex   kevent_get_events() callers, held over copying to users;
  *                      nothing else ever waits for it
  *   user->mutex        kevent_ctl(): one change at a time; held over ->poll of
- *                      ADD, MODIFY, ENABLE; never over user memory; TRIGGER, the
- *                      wait calls, the close hook and the queue's own ->poll do
- *                      not take it
+ *                      ADD, MODIFY, ENABLE, and of what REMOVE and DISABLE pass on;
+ *                      never over user memory; TRIGGER, the wait calls, the close
+ *                      hook and the queue's own ->poll do not take it
  *     locks of ->poll  (epoll sets, FUSE, drivers), among them wait queue heads
  *     file->f_lock     the file's list of interests
  *     head->lock       of a source's wait queue, held by whoever wakes it

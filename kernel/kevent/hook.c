@@ -246,8 +246,10 @@ static void kevent_wake_head(wait_queue_head_t *head, __poll_t key)
  * @k: the interest, disabled or dead, whose file is pinned
  * @bits: events that its queue was told of, and did not consume
  *
- * Only those of which not everybody has heard; never more than a source says.
- * No lock held: the walk takes other queues' locks.
+ * Only those of which not everybody has heard; and which still hold: the program may
+ * have read without its record, and a one-shot of others would end by it.  No lock
+ * held but the queue's mutex: ->poll is called, and the walk takes other queues'
+ * locks.
  *
  * The heads are those of files whose wakers were read (see kevent_poll_attach()):
  * eventfds, timerfds, pipes and sockets.  Never those of epoll sets: these take
@@ -265,6 +267,9 @@ void kevent_hook_pass_on(struct kevent *k, u32 bits)
 	/* What a listener has is told as ACCEPT. */
 	if (bits & (__force u32)EPOLLRDNORM)
 		bits |= (__force u32)EPOLLIN;
+	bits &= kevent_hook_query(k, bits);
+	if (!bits)
+		return;
 	for (hook = kevent_first_hook(k); hook; hook = hook->wait.private) {
 		rcu_read_lock();
 		/* pairs with kevent_hook_wake_vague() and kevent_unhook() */

@@ -130,7 +130,7 @@ static inline void kevent_ring_set_pending(struct kevent_user *user)
 static inline void kevent_ring_write_flags(struct kevent_user *user)
 {
 	WRITE_ONCE(user->ring->flags,
-		   user->attention & (KEVENT_A_PENDING | KEVENT_A_LEFT) ?
+		   user->attention & KEVENT_A_HELD_BACK ?
 		   KEVENT_RING_PENDING : 0);
 }
 

@@ -377,6 +377,14 @@ static int kevent_apply_chunk(struct kevent_user *user, struct kevent_chunk *chu
 	return 0;
 }
 
+/* Does an entry need to know what became of the one before it? */
+static bool kevent_continues(struct kevent_change __user *entry)
+{
+	u32 flags;
+
+	return !get_user(flags, &entry->flags) && flags & KEVENT_DEPENDS;
+}
+
 /**
  * kevent_apply_changes - apply an array of changes
  * @user: the queue
@@ -435,7 +443,9 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 		if (fatal_signal_pending(current) || paths >= KEVENT_MAX_PATHS)
 			break;
 		/* The rest is for another call: arrays may have any length. */
-		if (done >= KEVENT_MIN_CHANGES && signal_pending(current))
+		if (done >= KEVENT_MIN_CHANGES && done < nr &&
+		    signal_pending(current) &&
+		    !kevent_continues(kevent_entry(changes, done, change_size)))
 			break;
 		cond_resched();
 	}

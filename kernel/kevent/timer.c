@@ -106,7 +106,9 @@ static struct kevent_timer *kevent_clock_first(struct kevent_clock *clock)
 static void kevent_clock_start(struct kevent_clock *clock,
 			       const struct kevent_timer *first, ktime_t at)
 {
-	hrtimer_start_range_ns(&clock->hrtimer, at, first->slack,
+	s64 slack = ktime_sub(first->node.expires, at);
+
+	hrtimer_start_range_ns(&clock->hrtimer, at, max(slack, 0),
 			       HRTIMER_MODE_ABS_SOFT);
 }
 
@@ -218,6 +220,8 @@ static enum hrtimer_restart kevent_clock_expired(struct hrtimer *hrtimer)
 			/* Who sleeps, or comes, has time of its own for them. */
 			user->attention |= KEVENT_A_TIMERS;
 			user->need_query = true;
+			user->poll_due = true;
+			kevent_ring_write_flags(user);
 		}
 	}
 	kevent_unlock(user, irqflags);
@@ -229,7 +233,8 @@ static enum hrtimer_restart kevent_clock_expired(struct hrtimer *hrtimer)
  * @user: the queue, locked; the lock is opened now and then
  *
  * Process context, this is the caller's time.  What was started for the rest of
- * them stays so, lest the rest be cut short.
+ * them stays so, lest the rest be cut short; what others arm while the lock is open
+ * is started for them.
  */
 void kevent_timer_catch_up(struct kevent_user *user)
 {
@@ -239,16 +244,20 @@ void kevent_timer_catch_up(struct kevent_user *user)
 	int i;
 
 	user->attention &= ~KEVENT_A_TIMERS;
+	kevent_ring_write_flags(user);
 	for (i = 0; i < ARRAY_SIZE(kevent_clock_ids); i++) {
 		clock = &user->clocks[i];
 		now = kevent_clock_now(clock);
-		clock->running = true;
-		while ((t = kevent_clock_run(clock, now)) && t->due <= now) {
+		for (;;) {
+			clock->running = true;
+			t = kevent_clock_run(clock, now);
+			clock->running = false;
+			if (!t || t->due > now)
+				break;
 			kevent_unlock_irq(user);
 			cond_resched();
 			kevent_lock_irq(user);
 		}
-		clock->running = false;
 	}
 }
 

@@ -150,7 +150,7 @@ static __poll_t kevent_file_poll(struct file *file, poll_table *wait)
 	spin_lock_irq(&user->lock);
 	kevent_ring_refresh(user);
 	readable = kevent_ring_unread(user) ||
-		   user->attention & KEVENT_A_PENDING ||
+		   user->attention & KEVENT_A_HELD_BACK ||
 		   kevent_recheck_due(user);
 	user->attention |= KEVENT_A_SLEEPERS;
 	user->notified = user->produced;

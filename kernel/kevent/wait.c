@@ -417,6 +417,9 @@ static int kevent_copy_records(struct kevent_user *user,
 		if (!mutex_trylock(&user->copy_mutex))
 			return 0;
 	} else if (mutex_lock_interruptible(&user->copy_mutex)) {
+		/* It was chosen for records, perhaps: whom else is there to wake? */
+		kevent_lock_irq(user);
+		kevent_unlock_irq(user);
 		return -EINTR;
 	}
 	do {
@@ -490,7 +493,8 @@ int kevent_wait_copy(struct kevent_user *user, struct ukevent __user *buf,
 		spec->copied += ret;
 		if (fault)
 			return spec->copied ?: -EFAULT;
-		if (spec->copied >= min_nr || !missing)
+		/* Nor does who must not sleep wait for the one who copies now. */
+		if (spec->copied >= min_nr || !missing || !(ret || spec->may_sleep))
 			return spec->copied;
 	}
 }

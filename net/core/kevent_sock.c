@@ -201,11 +201,14 @@ static noinline int kevent_sock_wake_any(struct kevent *k, int sync,
 		return 0;
 	trace_kevent_trigger(k, bits);
 	/*
-	 * Of those that watch exclusively, all hear of errors and changes.  What
-	 * has woken all before may be told here once more.
+	 * Of those that watch exclusively, one is enough if it was told of what has
+	 * woken it.  All hear of errors and changes; one that is told of an old error
+	 * does not take the data from others.
 	 */
 	return kevent_trigger_slow(k, bits, kevent_lock(k->user), sync) &&
-	       happened && !(happened & (EPOLLERR | EPOLLHUP));
+	       !(happened & (EPOLLERR | EPOLLHUP)) &&
+	       bits & (__force u32)happened &
+	       (KEVENT_SOCK_RECV | KEVENT_SOCK_ACCEPT | KEVENT_SOCK_SEND);
 }
 
 static int kevent_sock_wake(wait_queue_entry_t *wait, unsigned int mode,
