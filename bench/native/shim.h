@@ -21,6 +21,7 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 
 #define KEVENT_A_PENDING	0x01
+#define KEVENT_A_LEVEL		0x04
 
 struct kevent_ring;
 struct vm_area_struct;

@@ -12,6 +12,7 @@
 #include <linux/path.h>
 
 #include "kevent.h"
+#include "ring.h"
 #include "table.h"
 #include "trace.h"
 
@@ -159,6 +160,18 @@ static u16 kevent_set_flags(const struct kevent_source_ops *ops, u32 flags)
 	       (flags & (KEVENT_LAST | KEVENT_START_DISABLED));
 }
 
+/* An interest that was added or modified may be the queue's first level one. */
+static void kevent_note_level(const struct kevent *k)
+{
+	struct kevent_user *user = k->user;
+
+	lockdep_assert_held(&user->lock);
+	if (k->flags & KEVENT_MODES || user->attention & KEVENT_A_LEVEL)
+		return;
+	user->attention |= KEVENT_A_LEVEL;
+	kevent_ring_write_flags(user);
+}
+
 /* The source is attached: let what it said meanwhile out.  user->lock is held. */
 static void kevent_activate(struct kevent *k, u32 bits)
 {
@@ -167,6 +180,7 @@ static void kevent_activate(struct kevent *k, u32 bits)
 	k->flags &= ~KEVENT_F_NEW;
 	if (k->flags & KEVENT_F_DISABLED)
 		k->flags &= ~KEVENT_F_QUERY;
+	kevent_note_level(k);
 	kevent_settle(k, bits);
 	if (k->flags & KEVENT_F_QUERY)
 		kevent_defer_query(k);
@@ -314,6 +328,7 @@ static inline void kevent_replace(struct kevent *k,
 	k->flags = flags;
 	k->cookie = change->cookie;
 	WRITE_ONCE(k->events, change->events | ops->always_events);
+	kevent_note_level(k);
 }
 
 /* MODIFY where wake-ups may go on. */

@@ -63,6 +63,7 @@ struct ucounts;
 #define KEVENT_A_SLEEPERS	0x02	/* there may be waiters or pollers */
 #define KEVENT_A_LEFT		0x04	/* the last walk has left some of RECHECK out */
 #define KEVENT_A_TIMERS		0x08	/* a callback has left timers over */
+#define KEVENT_A_LEVEL		0x10	/* LEVEL is set in the ring */
 /* Each of these shows as PENDING: a kevent_wait(0) would do something about it. */
 #define KEVENT_A_HELD_BACK	(KEVENT_A_PENDING | KEVENT_A_LEFT | KEVENT_A_TIMERS)
 

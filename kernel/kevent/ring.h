@@ -15,7 +15,7 @@
 /**
  * struct kevent_ring - start of the ring mapping
  * @producer: producer index
- * @flags: %KEVENT_RING_PENDING
+ * @flags: %KEVENT_RING_PENDING, %KEVENT_RING_LEVEL
  * @pad: keeps the records off this cache line
  * @records: the records
  */
@@ -108,6 +108,18 @@ static __always_inline u64 kevent_ring_push(struct kevent_user *user,
 	return produced;
 }
 
+/* The flag word, after a change to what it stands for; user->lock is held. */
+static inline void kevent_ring_write_flags(struct kevent_user *user)
+{
+	u32 flags = 0;
+
+	if (user->attention & KEVENT_A_HELD_BACK)
+		flags |= KEVENT_RING_PENDING;
+	if (user->attention & KEVENT_A_LEVEL)
+		flags |= KEVENT_RING_LEVEL;
+	WRITE_ONCE(user->ring->flags, flags);
+}
+
 /**
  * kevent_ring_set_pending - tell the program to enter the kernel
  * @user: the queue, locked
@@ -121,17 +133,9 @@ static inline void kevent_ring_set_pending(struct kevent_user *user)
 		return;
 	user->attention |= KEVENT_A_PENDING;
 	user->poll_due = true;
-	WRITE_ONCE(user->ring->flags, KEVENT_RING_PENDING);
+	kevent_ring_write_flags(user);
 	smp_mb(); /* F, pairs with E */
 	kevent_ring_refresh(user);
-}
-
-/* The flag word, after a change to what it stands for. */
-static inline void kevent_ring_write_flags(struct kevent_user *user)
-{
-	WRITE_ONCE(user->ring->flags,
-		   user->attention & KEVENT_A_HELD_BACK ?
-		   KEVENT_RING_PENDING : 0);
 }
 
 /**

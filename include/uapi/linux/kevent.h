@@ -521,8 +521,12 @@ struct kevent_params {
  *   consumer index and a full fence; enter when the ring is empty, or when
  *   min(entries, %KEVENT_FLUSH_RECORDS) records were taken since the last
  *   entry.
+ * - %KEVENT_RING_LEVEL: the queue has, or had, an interest that is level, whoever
+ *   made it so; only a call publishes such a one again.  Enter as for PENDING;
+ *   it stays set
  */
 #define KEVENT_RING_PENDING	(1U << 0)
+#define KEVENT_RING_LEVEL	(1U << 1)
 
 #define KEVENT_FLUSH_RECORDS	256
 

@@ -31,5 +31,5 @@ __u64 LANG_NAME(header)(void)
 	return params.features + change.flags + args.flags + record.flags +
 	       record.events + change.param[KEVENT_TIMER_CLOCK] +
 	       KEVENT_SIGNAL_COUNT(data0) + KEVENT_SIGNAL_SENDER(data0) +
-	       KEVENT_MAX_ENTRIES + KEVENT_RING_PENDING;
+	       KEVENT_MAX_ENTRIES + KEVENT_RING_PENDING + KEVENT_RING_LEVEL;
 }
