@@ -24,6 +24,7 @@
 
 static struct kevent_user user;
 static struct ukevent_queue queue;
+static struct ukevent_here here = { .ring = 1, .process = 1 };
 static u32 consumer __attribute__((aligned(4096)));
 static cpu_set_t processors;	/* that this program may use */
 
@@ -44,7 +45,7 @@ static void make_ring(void)
 	queue = (struct ukevent_queue) {
 		.entries = ENTRIES, .producer = &ring->producer,
 		.flags = &ring->flags, .records = ring->records,
-		.consumer = &consumer, .flush_after = ~0U,
+		.consumer = &consumer, .flush_after = ~0U, .here = &here,
 	};
 }
 

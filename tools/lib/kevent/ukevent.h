@@ -29,7 +29,19 @@
  * ukevent_take_shared(), ukevent_dequeue_shared() in all of them; the two must not
  * be mixed.
  *
+ * The kernel publishes nothing for a level interest unless it is entered, and tells
+ * by KEVENT_RING_LEVEL that there are such, whoever made them.
+ *
+ * A queue is the process's that opened it: its child has not the mappings, and gets
+ * -ECHILD, until it maps the queue by ukevent_queue_remap().  Changes need no
+ * mapping: a child makes them, to the queue of both, as any holder of the descriptor.
+ *
  * Functions return a negative error number and leave errno alone.
+ *
+ * Without a ring (KEVENT_CREATE_NORING) the functions that dequeue call
+ * kevent_get_events().
+ *
+ * ukevent_prep.h fills in changes, ukevent_loop.h gathers them for the next wait.
  *
  * C99, C11 and C++, with or without extensions.
  */
@@ -45,6 +57,9 @@
 #include <sys/syscall.h>
 
 #include <linux/kevent.h>
+#include <linux/mman.h>
+
+#include "ukevent_prep.h"
 
 #if defined(__STRICT_ANSI__) && !defined(__cplusplus)
 /* Kept from programs in strict C. */
@@ -60,8 +75,19 @@ extern long syscall(long number, ...);
 
 #define UKEVENT_FOREVER		(~0ULL)
 
-/* <time.h> keeps it from programs in strict C. */
-#define UKEVENT_MONOTONIC	1
+/* What few need is kept out of the way of the others, which is in line. */
+#define UKEVENT_APART		static __attribute__((__noinline__, __unused__))
+#define UKEVENT_IN_LINE		static inline __attribute__((__always_inline__))
+
+/**
+ * struct ukevent_here - what a fork clears, in a page that MADV_WIPEONFORK is for
+ * @ring: there is a ring, mapped by this process
+ * @process: the queue was opened by this process
+ */
+struct ukevent_here {
+	uint32_t	ring;
+	uint32_t	process;
+};
 
 /**
  * struct ukevent_queue - a queue and its two mappings
@@ -70,10 +96,8 @@ extern long syscall(long number, ...);
  * @head: consumer index (the single consumer's own copy)
  * @flush_after: enter the kernel for what it holds back after that many
  * @taken: records taken since the kernel was last entered
- * @has_level: there are level interests, which ukevent_add_poll() notes: the
- *	kernel is then entered every @flush_after records, and when the ring is
- *	empty, as only that publishes them again
  * @sleepers: threads asleep in ukevent_dequeue_shared()
+ * @here: 0 in a child
  * @producer: producer index, in the ring mapping
  * @flags: flag word, in the ring mapping
  * @records: the records, in the ring mapping
@@ -89,8 +113,8 @@ struct ukevent_queue {
 	uint32_t		head;
 	uint32_t		flush_after;
 	uint32_t		taken;
-	int			has_level;
 	uint32_t		sleepers;
+	struct ukevent_here	*here;
 	const uint32_t		*producer;
 	const uint32_t		*flags;
 	const struct ukevent	*records;
@@ -159,10 +183,15 @@ static inline void ukevent_queue_exit(struct ukevent_queue *q)
 {
 	int saved = errno;
 
-	if (q->ring_map)
-		munmap(q->ring_map, q->ring_size);
-	if (q->consumer_map)
-		munmap(q->consumer_map, q->consumer_size);
+	/* In a child there may be something else by now. */
+	if (q->here && q->here->process) {
+		if (q->ring_map)
+			munmap(q->ring_map, q->ring_size);
+		if (q->consumer_map)
+			munmap(q->consumer_map, q->consumer_size);
+	}
+	if (q->here)
+		munmap(q->here, sizeof(*q->here));
 	if (q->fd >= 0)
 		close(q->fd);
 	memset(q, 0, sizeof(*q));
@@ -176,7 +205,17 @@ static inline int ukevent_queue_map(struct ukevent_queue *q, int fd,
 {
 	int saved = errno, ret;
 	char *ring, *consumer;
+	void *here;
 
+	here = mmap(NULL, sizeof(*q->here), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (here == MAP_FAILED)
+		goto fail;
+	q->here = (struct ukevent_here *)here;
+	q->here->process = 1;
+	/* A page, which the kernel makes of it; not declared in strict C. */
+	if (syscall(__NR_madvise, here, sizeof(*q->here), MADV_WIPEONFORK))
+		goto fail;
 	if (params->flags & KEVENT_CREATE_NORING)
 		goto done;
 	ring = (char *)mmap(NULL, params->ring_mmap_size, PROT_READ, MAP_SHARED,
@@ -201,6 +240,7 @@ static inline int ukevent_queue_map(struct ukevent_queue *q, int fd,
 	q->records = (const struct ukevent *)(ring + params->records_offset);
 	q->consumer = (uint32_t *)(consumer + params->consumer_offset);
 	q->head = __atomic_load_n(q->consumer, __ATOMIC_RELAXED);
+	q->here->ring = 1;
 done:
 	q->fd = fd;
 	return 0;
@@ -231,6 +271,29 @@ static inline int ukevent_queue_open(struct ukevent_queue *q, int fd)
 	params.queue = fd;
 	ret = sys_kevent_create(&params, sizeof(params), KEVENT_CREATE_QUERY);
 	return ret ? ret : ukevent_queue_map(q, fd, &params);
+}
+
+/**
+ * ukevent_queue_remap - map a queue anew, in a child
+ * @q: the queue as the parent had it
+ *
+ * Parent and child then are consumers of the same records, with one index: either
+ * one of them goes on alone, or both are among several consumers.  Changes that a
+ * struct ukevent_loop of the parent had gathered are the parent's: the child makes
+ * its own loop by ukevent_loop_init().
+ *
+ * Return: 0 or a negative error number; @q then has the descriptor only, to be closed
+ * by ukevent_queue_exit().
+ */
+static inline int ukevent_queue_remap(struct ukevent_queue *q)
+{
+	int fd = q->fd, ret;
+
+	q->fd = -1;
+	ukevent_queue_exit(q);
+	ret = ukevent_queue_open(q, fd);
+	q->fd = fd;
+	return ret;
 }
 
 /**
@@ -273,16 +336,15 @@ static inline void ukevent_copy(const struct ukevent_queue *q, uint32_t index,
 	}
 }
 
-/**
- * ukevent_take - take records, single consumer, no system call
- * @q: the queue
- * @buf: receives the records
- * @max: room in @buf
- *
- * Return: number of records taken, 0 if the ring is empty.
- */
-static inline uint32_t ukevent_take(struct ukevent_queue *q,
-				    struct ukevent *buf, uint32_t max)
+/* Why there is no ring here. */
+static inline int ukevent_no_ring(const struct ukevent_queue *q)
+{
+	return q->here->process ? -EINVAL : -ECHILD;
+}
+
+/* ukevent_take() of a ring that is there. */
+static inline int ukevent_take_mapped(struct ukevent_queue *q,
+				      struct ukevent *buf, uint32_t max)
 {
 	uint32_t head = q->head;
 	uint32_t n = __atomic_load_n(q->producer, __ATOMIC_ACQUIRE) - head; /* C */
@@ -299,19 +361,9 @@ static inline uint32_t ukevent_take(struct ukevent_queue *q,
 	return n;
 }
 
-/**
- * ukevent_take_shared - take records, several consumers, no system call
- * @q: the queue
- * @buf: receives the records
- * @max: room in @buf
- *
- * The records are copied first and claimed second; a copy that another thread
- * was faster to claim is thrown away.
- *
- * Return: number of records taken, 0 if the ring is empty.
- */
-static inline uint32_t ukevent_take_shared(struct ukevent_queue *q,
-					   struct ukevent *buf, uint32_t max)
+/* ukevent_take_shared() of a ring that is there. */
+static inline int ukevent_take_shared_mapped(struct ukevent_queue *q,
+					     struct ukevent *buf, uint32_t max)
 {
 	uint32_t head = __atomic_load_n(q->consumer, __ATOMIC_ACQUIRE);
 	uint32_t n;
@@ -343,8 +395,42 @@ static inline uint32_t ukevent_take_shared(struct ukevent_queue *q,
 }
 
 /**
- * ukevent_flush_due - does the kernel hold back something to be fetched now?
+ * ukevent_take - take records, single consumer, no system call
  * @q: the queue
+ * @buf: receives the records
+ * @max: room in @buf
+ *
+ * Return: number of records taken, 0 if the ring is empty, -ECHILD in a child,
+ * -EINVAL without a ring.
+ */
+static inline int ukevent_take(struct ukevent_queue *q, struct ukevent *buf,
+			       uint32_t max)
+{
+	return q->here->ring ? ukevent_take_mapped(q, buf, max) :
+			       ukevent_no_ring(q);
+}
+
+/**
+ * ukevent_take_shared - take records, several consumers, no system call
+ * @q: the queue
+ * @buf: receives the records
+ * @max: room in @buf
+ *
+ * The records are copied first and claimed second; a copy that another thread
+ * was faster to claim is thrown away.
+ *
+ * Return: as ukevent_take().
+ */
+static inline int ukevent_take_shared(struct ukevent_queue *q,
+				      struct ukevent *buf, uint32_t max)
+{
+	return q->here->ring ? ukevent_take_shared_mapped(q, buf, max) :
+			       ukevent_no_ring(q);
+}
+
+/**
+ * ukevent_flush_due - is there something that only the kernel can publish now?
+ * @q: the queue, mapped here
  * @empty: whether the ring was found empty
  *
  * To be asked after taking records, or after finding none.
@@ -353,12 +439,62 @@ static inline uint32_t ukevent_take_shared(struct ukevent_queue *q,
  */
 static inline int ukevent_flush_due(const struct ukevent_queue *q, int empty)
 {
-	int many = __atomic_load_n(&q->taken, __ATOMIC_RELAXED) >= q->flush_after;
+	if (!empty &&
+	    __atomic_load_n(&q->taken, __ATOMIC_RELAXED) < q->flush_after)
+		return 0;
+	return __atomic_load_n(q->flags, __ATOMIC_RELAXED) &
+	       (KEVENT_RING_PENDING | KEVENT_RING_LEVEL);
+}
 
-	if (many && q->has_level)
-		return 1;
-	return (empty || many) &&
-	       (__atomic_load_n(q->flags, __ATOMIC_RELAXED) & KEVENT_RING_PENDING);
+/* Sets the time that a wait sleeps, not called for one that does not end. */
+static inline void ukevent_set_timeout(struct kevent_wait_args *args,
+				       uint64_t timeout_ns)
+{
+	args->flags = KEVENT_WAIT_TIMEOUT;
+	args->clockid = UKEVENT_MONOTONIC;
+	args->timeout_ns = timeout_ns;
+}
+
+/*
+ * Enters the kernel, of a queue of this process.  @args: NULL, or zeroed but for
+ * changes that it shall apply first.
+ */
+static inline int ukevent_enter(struct ukevent_queue *q,
+				struct kevent_wait_args *args, uint32_t min_nr,
+				uint64_t timeout_ns)
+{
+	struct kevent_wait_args own;
+
+	__atomic_store_n(&q->taken, 0, __ATOMIC_RELAXED);
+	if (min_nr && timeout_ns != UKEVENT_FOREVER) {
+		if (!args) {
+			memset(&own, 0, sizeof(own));
+			args = &own;
+		}
+		ukevent_set_timeout(args, timeout_ns);
+	}
+	return sys_kevent_wait(q->fd, min_nr, args, args ? sizeof(*args) : 0);
+}
+
+/* The same without a ring, which may be that of the parent. */
+UKEVENT_APART int ukevent_fetch(struct ukevent_queue *q,
+				struct kevent_wait_args *args,
+				struct ukevent *buf, uint32_t max,
+				uint64_t timeout_ns)
+{
+	struct kevent_wait_args own;
+
+	if (!q->here->process)
+		return -ECHILD;
+	if (timeout_ns && timeout_ns != UKEVENT_FOREVER) {
+		if (!args) {
+			memset(&own, 0, sizeof(own));
+			args = &own;
+		}
+		ukevent_set_timeout(args, timeout_ns);
+	}
+	return sys_kevent_get_events(q->fd, buf, timeout_ns ? 1 : 0, max, args,
+				     args ? sizeof(*args) : 0);
 }
 
 /**
@@ -372,16 +508,34 @@ static inline int ukevent_flush_due(const struct ukevent_queue *q, int empty)
 static inline int ukevent_wait(struct ukevent_queue *q, uint32_t min_nr,
 			       uint64_t timeout_ns)
 {
-	struct kevent_wait_args args;
+	return q->here->process ? ukevent_enter(q, NULL, min_nr, timeout_ns) :
+				  -ECHILD;
+}
 
-	__atomic_store_n(&q->taken, 0, __ATOMIC_RELAXED);
-	if (!min_nr || timeout_ns == UKEVENT_FOREVER)
-		return sys_kevent_wait(q->fd, min_nr, NULL, 0);
-	memset(&args, 0, sizeof(args));
-	args.flags = KEVENT_WAIT_TIMEOUT;
-	args.clockid = UKEVENT_MONOTONIC;
-	args.timeout_ns = timeout_ns;
-	return sys_kevent_wait(q->fd, min_nr, &args, sizeof(args));
+/*
+ * ukevent_dequeue_batch(), with @args as of ukevent_enter(): then it enters the
+ * kernel, and once only.
+ */
+UKEVENT_IN_LINE int ukevent_dequeue_args(struct ukevent_queue *q,
+					 struct kevent_wait_args *args,
+					 struct ukevent *buf, uint32_t max,
+					 uint64_t timeout_ns)
+{
+	const uint32_t least = timeout_ns ? 1 : 0;
+	int n;
+
+	if (!q->here->ring)
+		return ukevent_fetch(q, args, buf, max, timeout_ns);
+	if (args || ukevent_flush_due(q, 0)) {
+		n = ukevent_enter(q, args, args ? least : 0, timeout_ns);
+		if (n < 0)
+			return n;
+	}
+	n = ukevent_take_mapped(q, buf, max);
+	if (n || args || (!least && !ukevent_flush_due(q, 1)))
+		return n;
+	n = ukevent_enter(q, NULL, least, timeout_ns);
+	return n <= 0 ? n : ukevent_take_mapped(q, buf, max);
 }
 
 /**
@@ -401,23 +555,7 @@ static inline int ukevent_dequeue_batch(struct ukevent_queue *q,
 					struct ukevent *buf, uint32_t max,
 					uint64_t timeout_ns)
 {
-	uint32_t n;
-	int ret;
-
-	if (ukevent_flush_due(q, 0)) {
-		ret = ukevent_wait(q, 0, 0);
-		if (ret < 0)
-			return ret;
-	}
-	n = ukevent_take(q, buf, max);
-	if (n)
-		return n;
-	if (!timeout_ns && !q->has_level && !ukevent_flush_due(q, 1))
-		return 0;
-	ret = ukevent_wait(q, timeout_ns ? 1 : 0, timeout_ns);
-	if (ret < 0)
-		return ret;
-	return ukevent_take(q, buf, max);
+	return ukevent_dequeue_args(q, NULL, buf, max, timeout_ns);
 }
 
 /**
@@ -432,6 +570,41 @@ static inline int ukevent_dequeue(struct ukevent_queue *q, struct ukevent *ev,
 				  uint64_t timeout_ns)
 {
 	return ukevent_dequeue_batch(q, ev, 1, timeout_ns);
+}
+
+/* ukevent_dequeue_shared(), with @args as of ukevent_dequeue_args(). */
+static inline int ukevent_dequeue_shared_args(struct ukevent_queue *q,
+					      struct kevent_wait_args *args,
+					      struct ukevent *buf, uint32_t max,
+					      uint64_t timeout_ns)
+{
+	const uint32_t least = timeout_ns ? 1 : 0;
+	int n, entered = 0;
+
+	if (!q->here->ring)
+		return ukevent_fetch(q, args, buf, max, timeout_ns);
+	for (;;) {
+		n = args && !entered ? 0 :
+		    ukevent_take_shared_mapped(q, buf, max);
+		if (n)
+			break;
+		if (entered && (args || timeout_ns != UKEVENT_FOREVER))
+			return 0;
+		if (!args && !least && !ukevent_flush_due(q, 1))
+			return 0;
+		/* Before it looks for the last time; read after fence E. */
+		__atomic_fetch_add(&q->sleepers, least, __ATOMIC_SEQ_CST);
+		n = ukevent_enter(q, args, least, timeout_ns);
+		__atomic_fetch_sub(&q->sleepers, least, __ATOMIC_RELAXED);
+		if (n < 0)
+			return n;
+		entered = 1;
+	}
+	if (ukevent_flush_due(q, 0) ||
+	    (__atomic_load_n(&q->sleepers, __ATOMIC_RELAXED) &&
+	     __atomic_load_n(q->flags, __ATOMIC_RELAXED) & KEVENT_RING_LEVEL))
+		ukevent_enter(q, NULL, 0, 0);
+	return n;
 }
 
 /**
@@ -452,26 +625,7 @@ static inline int ukevent_dequeue_shared(struct ukevent_queue *q,
 					 struct ukevent *buf, uint32_t max,
 					 uint64_t timeout_ns)
 {
-	uint32_t n, sleeps = timeout_ns ? 1 : 0;
-	int ret, waited = 0;
-
-	while (!(n = ukevent_take_shared(q, buf, max))) {
-		if (waited && timeout_ns != UKEVENT_FOREVER)
-			return 0;
-		if (!sleeps && !q->has_level && !ukevent_flush_due(q, 1))
-			return 0;
-		/* Before it looks for the last time; read after fence E. */
-		__atomic_fetch_add(&q->sleepers, sleeps, __ATOMIC_SEQ_CST);
-		ret = ukevent_wait(q, sleeps, timeout_ns);
-		__atomic_fetch_sub(&q->sleepers, sleeps, __ATOMIC_RELAXED);
-		if (ret < 0)
-			return ret;
-		waited = 1;
-	}
-	if (ukevent_flush_due(q, 0) ||
-	    (q->has_level && __atomic_load_n(&q->sleepers, __ATOMIC_RELAXED)))
-		ukevent_wait(q, 0, 0);
-	return n;
+	return ukevent_dequeue_shared_args(q, NULL, buf, max, timeout_ns);
 }
 
 /**
@@ -489,67 +643,41 @@ static inline int ukevent_change(struct ukevent_queue *q,
 	return ret < 0 ? ret : change->result;
 }
 
-/**
- * ukevent_add - register an interest that needs no parameters
- * @q: the queue
- * @type: %KEVENT_TYPE_POLL and so on
- * @ident: the descriptor, or the number chosen for it
- * @events: events of that type
- * @flags: %KEVENT_EDGE and so on
- * @cookie: value to find in the records
- *
- * Return: 0 or a negative error number.
+/*
+ * A change at once, for programs that make few; the functions of ukevent_prep.h of
+ * the same names have the parameters, and those of ukevent_loop.h make one call of
+ * many changes.
  */
+
 static inline int ukevent_add(struct ukevent_queue *q, unsigned int type,
 			      uint64_t ident, uint32_t events, uint32_t flags,
 			      uint64_t cookie)
 {
 	struct kevent_change change;
 
-	memset(&change, 0, sizeof(change));
-	change.op = KEVENT_OP_ADD;
-	change.type = type;
-	change.flags = flags;
-	change.cookie = cookie;
-	change.ident = ident;
-	change.events = events;
-	if ((type == KEVENT_TYPE_POLL || type == KEVENT_TYPE_SOCKET) &&
-	    !(flags & (KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH)))
-		q->has_level = 1;
-	return ukevent_change(q, &change);
+	return ukevent_change(q, ukevent_prep(&change, KEVENT_OP_ADD, type,
+					      ident, events, flags, cookie));
 }
 
-/**
- * ukevent_op - remove, enable, disable
- * @q: the queue
- * @op: %KEVENT_OP_REMOVE, %KEVENT_OP_ENABLE or %KEVENT_OP_DISABLE
- * @type: as at ADD
- * @ident: as at ADD
- *
- * Return: 0 or a negative error number.
- */
+/* Remove, enable, disable. */
 static inline int ukevent_op(struct ukevent_queue *q, unsigned int op,
 			     unsigned int type, uint64_t ident)
 {
 	struct kevent_change change;
 
-	memset(&change, 0, sizeof(change));
-	change.op = op;
-	change.type = type;
-	change.ident = ident;
-	return ukevent_change(q, &change);
+	return ukevent_change(q, ukevent_prep_op(&change, op, type, ident, 0));
 }
 
-/**
- * ukevent_add_poll - register a descriptor
- * @q: the queue
- * @fd: any descriptor that can be polled
- * @events: poll(2) bits
- * @flags: %KEVENT_EDGE and so on
- * @cookie: value to find in the records
- *
- * Return: 0 or a negative error number.
- */
+/* The same by id; @flags: 0, or %KEVENT_ACK or %KEVENT_NO_LAST to remove. */
+static inline int ukevent_op_id(struct ukevent_queue *q, unsigned int op,
+				unsigned int type, uint64_t id, uint32_t flags)
+{
+	struct kevent_change change;
+
+	ukevent_prep_op(&change, op, type, 0, flags);
+	return ukevent_change(q, ukevent_by_id(&change, id));
+}
+
 static inline int ukevent_add_poll(struct ukevent_queue *q, int fd,
 				   uint32_t events, uint32_t flags,
 				   uint64_t cookie)
@@ -557,16 +685,12 @@ static inline int ukevent_add_poll(struct ukevent_queue *q, int fd,
 	return ukevent_add(q, KEVENT_TYPE_POLL, fd, events, flags, cookie);
 }
 
-/**
- * ukevent_add_socket - register a socket
- * @q: the queue
- * @fd: the socket
- * @events: %KEVENT_SOCK_RECV and so on
- * @flags: %KEVENT_EDGE and so on
- * @cookie: value to find in the records
- *
- * Return: 0 or a negative error number.
- */
+static inline int ukevent_op_poll(struct ukevent_queue *q, unsigned int op,
+				  int fd)
+{
+	return ukevent_op(q, op, KEVENT_TYPE_POLL, fd);
+}
+
 static inline int ukevent_add_socket(struct ukevent_queue *q, int fd,
 				     uint32_t events, uint32_t flags,
 				     uint64_t cookie)
@@ -574,19 +698,6 @@ static inline int ukevent_add_socket(struct ukevent_queue *q, int fd,
 	return ukevent_add(q, KEVENT_TYPE_SOCKET, fd, events, flags, cookie);
 }
 
-/**
- * ukevent_set_timer - add a timer, or start it anew
- * @q: the queue
- * @op: %KEVENT_OP_ADD, %KEVENT_OP_MODIFY or %KEVENT_OP_SET
- * @number: names the timer in this queue
- * @time_ns: until the first expiry, or with %KEVENT_ABSTIME the time of it
- * @period_ns: between expirations, 0 for one only
- * @clockid: CLOCK_MONOTONIC and so on
- * @flags: %KEVENT_EDGE and so on
- * @cookie: value to find in the records
- *
- * Return: 0 or a negative error number.
- */
 static inline int ukevent_set_timer(struct ukevent_queue *q, unsigned int op,
 				    uint64_t number, uint64_t time_ns,
 				    uint64_t period_ns, int clockid,
@@ -594,110 +705,34 @@ static inline int ukevent_set_timer(struct ukevent_queue *q, unsigned int op,
 {
 	struct kevent_change change;
 
-	memset(&change, 0, sizeof(change));
-	change.op = op;
-	change.type = KEVENT_TYPE_TIMER;
-	change.flags = flags;
-	change.cookie = cookie;
-	change.ident = number;
-	change.param[KEVENT_TIMER_TIME] = time_ns;
-	change.param[KEVENT_TIMER_PERIOD] = period_ns;
-	change.param[KEVENT_TIMER_CLOCK] = clockid;
-	return ukevent_change(q, &change);
+	return ukevent_change(q, ukevent_prep_timer(&change, op, number, time_ns,
+						    period_ns, 0, clockid,
+						    flags, cookie));
 }
 
-/**
- * ukevent_trigger - post a user event
- * @q: the queue; from a signal handler as well
- * @number: of an interest of %KEVENT_TYPE_USER
- * @payload: value to find in the record, if no later trigger replaces it
- *
- * Return: 0 or a negative error number.
- */
+/* From a signal handler as well. */
 static inline int ukevent_trigger(struct ukevent_queue *q, uint64_t number,
 				  uint64_t payload)
 {
 	struct kevent_change change;
 
-	memset(&change, 0, sizeof(change));
-	change.op = KEVENT_OP_TRIGGER;
-	change.type = KEVENT_TYPE_USER;
-	change.ident = number;
-	change.param[KEVENT_USER_PAYLOAD] = payload;
-	return ukevent_change(q, &change);
+	return ukevent_change(q, ukevent_prep_trigger(&change, number, payload,
+						      0));
 }
 
-/**
- * ukevent_add_inode - watch a file or directory
- * @q: the queue
- * @fd: its descriptor, or with @path a directory or AT_FDCWD
- * @path: relative to @fd, or NULL
- * @lookup: %KEVENT_INODE_NOFOLLOW, %KEVENT_INODE_ONLYDIR
- * @events: %KEVENT_INODE_MODIFY and so on
- * @flags: %KEVENT_ONESHOT and so on
- * @cookie: value to find in the records
- * @id: receives what ukevent_op_id() takes; may be NULL
- *
- * Return: 0 or a negative error number.
- */
+/* @id: receives what ukevent_op_id() takes; may be NULL. */
 static inline int ukevent_add_inode(struct ukevent_queue *q, int fd,
 				    const char *path, uint32_t lookup,
 				    uint32_t events, uint32_t flags,
 				    uint64_t cookie, uint64_t *id)
 {
 	struct kevent_change change;
-	int ret;
+	int ret = ukevent_change(q, ukevent_prep_inode(&change, fd, path, lookup,
+						       events, flags, cookie));
 
-	memset(&change, 0, sizeof(change));
-	change.op = KEVENT_OP_ADD;
-	change.type = KEVENT_TYPE_INODE;
-	change.flags = flags;
-	change.cookie = cookie;
-	change.ident = fd;
-	change.events = events;
-	change.addr = (uintptr_t)path;
-	change.param[KEVENT_INODE_LOOKUP] = lookup;
-	ret = ukevent_change(q, &change);
 	if (id)
 		*id = change.id;
 	return ret;
-}
-
-/**
- * ukevent_op_id - remove, enable or disable an interest by its id
- * @q: the queue
- * @op: %KEVENT_OP_REMOVE, %KEVENT_OP_ENABLE or %KEVENT_OP_DISABLE
- * @type: as at ADD
- * @id: from ADD
- * @flags: 0, or %KEVENT_ACK or %KEVENT_NO_LAST with %KEVENT_OP_REMOVE
- *
- * Return: 0 or a negative error number.
- */
-static inline int ukevent_op_id(struct ukevent_queue *q, unsigned int op,
-				unsigned int type, uint64_t id, uint32_t flags)
-{
-	struct kevent_change change;
-
-	memset(&change, 0, sizeof(change));
-	change.op = op;
-	change.type = type;
-	change.flags = flags | KEVENT_BY_ID;
-	change.id = id;
-	return ukevent_change(q, &change);
-}
-
-/**
- * ukevent_op_poll - remove, enable or disable the interest in a descriptor
- * @q: the queue
- * @op: %KEVENT_OP_REMOVE, %KEVENT_OP_ENABLE or %KEVENT_OP_DISABLE
- * @fd: the descriptor
- *
- * Return: 0 or a negative error number.
- */
-static inline int ukevent_op_poll(struct ukevent_queue *q, unsigned int op,
-				  int fd)
-{
-	return ukevent_op(q, op, KEVENT_TYPE_POLL, fd);
 }
 
 #endif /* _UKEVENT_H */

@@ -107,7 +107,6 @@ TEST_F(compat, ring)
 	struct kevent_params *p = &self->low->params;
 	struct kevent_change *c = self->low->changes;
 	struct ukevent_queue q = {};
-	char *ring, *consumer;
 
 	p->ring_entries = 16;
 	q.fd = int80(I386_KEVENT_CREATE, LOW(params), sizeof(*p), 0, 0, 0, 0);
@@ -117,17 +116,7 @@ TEST_F(compat, ring)
 	/* offsets that mmap2() of a 32-bit program can take */
 	EXPECT_GT(1ULL << 31, p->ring_mmap_offset + p->ring_mmap_size);
 	EXPECT_GT(1ULL << 31, p->consumer_mmap_offset + p->consumer_mmap_size);
-	ring = mmap(NULL, p->ring_mmap_size, PROT_READ, MAP_SHARED, q.fd,
-		    p->ring_mmap_offset);
-	consumer = mmap(NULL, p->consumer_mmap_size, PROT_READ | PROT_WRITE,
-			MAP_SHARED, q.fd, p->consumer_mmap_offset);
-	ASSERT_NE((char *)MAP_FAILED, ring);
-	ASSERT_NE((char *)MAP_FAILED, consumer);
-	q.entries = p->ring_entries;
-	q.producer = (__u32 *)(ring + p->producer_offset);
-	q.flags = (__u32 *)(ring + p->flags_offset);
-	q.records = (struct ukevent *)(ring + p->records_offset);
-	q.consumer = (__u32 *)(consumer + p->consumer_offset);
+	ASSERT_EQ(0, ukevent_queue_map(&q, q.fd, p));
 
 	c[0] = make_change(KEVENT_OP_ADD, self->fd, EV_IN, KEVENT_EDGE,
 			   0x123456789abcdef0ULL);
@@ -144,7 +133,7 @@ TEST_F(compat, ring)
 	EXPECT_EQ(-EINVAL, int80(I386_KEVENT_WAIT, q.fd, -1, 0, 0, 0, 0));
 	EXPECT_EQ(-EFAULT, int80(I386_KEVENT_CTL, q.fd, 0xfffff000, 1,
 				 sizeof(*c), 0, 0));
-	close(q.fd);
+	ukevent_queue_exit(&q);
 }
 
 static int caught;

@@ -310,7 +310,7 @@ static inline int take_all(struct ukevent_queue *q, struct ukevent *last)
 	struct ukevent ev;
 	int n = 0;
 
-	while (ukevent_take(q, &ev, 1)) {
+	while (ukevent_take(q, &ev, 1) > 0) {
 		if (last)
 			*last = ev;
 		n++;

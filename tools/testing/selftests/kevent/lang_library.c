@@ -1,9 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The library in strict C99 and C11, and in C++: each function of it. */
-#include "ukevent.h"
+#include "ukevent_loop.h"
 #include "lang.h"
 
 LANG_EXPORT int LANG_NAME(library)(void);
+
+/* A turn for each kind of consumer, with each change; 0 or what went wrong. */
+static int turns(struct ukevent_queue *q)
+{
+	struct ukevent_loop loop;
+	struct ukevent ev[4];
+
+	ukevent_loop_init(&loop, q, NULL);
+	ukevent_together(&loop, 2);
+	ukevent_prep_user(ukevent_next(&loop), KEVENT_OP_ADD, 7, KEVENT_EDGE, 1);
+	ukevent_prep_trigger(ukevent_next(&loop), 7, 5, 3);
+	if (ukevent_turn(&loop, ev, 4, UKEVENT_FOREVER) != 1 ||
+	    ev[0].data[1] != 3)
+		return -EPROTO;
+	ukevent_prep_poll(ukevent_next(&loop), KEVENT_OP_SET, -1, 1, 0, 0);
+	ukevent_prep_socket(ukevent_next(&loop), KEVENT_OP_SET, -1, 1, 2, 0, 0);
+	ukevent_prep_inode(ukevent_next(&loop), -1, NULL, 0, 2, 0, 0);
+	ukevent_prep_signal(ukevent_next(&loop), KEVENT_OP_ADD, -1, 0, 0);
+	ukevent_prep_process(ukevent_next(&loop), KEVENT_OP_ADD, -1, 0, 0);
+	ukevent_by_id(ukevent_prep_op(ukevent_next(&loop), KEVENT_OP_REMOVE,
+				      KEVENT_TYPE_USER, 0, 0), 1);
+	if (ukevent_turn_shared(&loop, ev, 4, 0) || loop.nr ||
+	    ukevent_flush(&loop))
+		return -EPROTO;
+	return 0;
+}
 
 /* A user event and a timer, told; 0 or what went wrong. */
 int LANG_NAME(library)(void)
@@ -46,6 +72,13 @@ int LANG_NAME(library)(void)
 			q.fd = -1;
 			ukevent_queue_exit(&again);
 		}
+	}
+	if (!ret) {
+		ret = ukevent_queue_init(&q, &params);
+		if (!ret)
+			ret = turns(&q);
+		if (!ret)
+			ret = ukevent_queue_remap(&q);
 	}
 	ukevent_queue_exit(&q);
 	return ret;

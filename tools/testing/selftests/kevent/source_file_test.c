@@ -281,17 +281,16 @@ TEST(io_uring_multishot)
 
 FIXTURE(shared)
 {
-	struct kevent_params p;
 	struct ukevent_queue q;
 	struct source s;
 };
 
 FIXTURE_SETUP(shared)
 {
-	memset(&self->p, 0, sizeof(self->p));
-	self->p.flags = KEVENT_CREATE_INHERIT;
-	self->p.ring_entries = 16;
-	ASSERT_EQ(0, ukevent_queue_init(&self->q, &self->p));
+	struct kevent_params p = {
+		.flags = KEVENT_CREATE_INHERIT, .ring_entries = 16,
+	};
+	ASSERT_EQ(0, ukevent_queue_init(&self->q, &p));
 	ASSERT_EQ(0, add_far_timer(&self->q, 5, 50));
 	ASSERT_EQ(0, add_user(&self->q, 6, 0, 60));
 	ASSERT_EQ(0, source_open(&self->s, SRC_UNIX));
@@ -384,27 +383,14 @@ TEST_F(shared, fork_sockets)
 
 #define EXEC_ARG	"--after-exec"
 
-/* The new program maps anew; what it must know of the queue is in a file. */
-static int after_exec(int fd, int params_fd)
+/* The new program maps anew; all it knows is the descriptor. */
+static int after_exec(int fd)
 {
-	struct ukevent_queue q = { .fd = fd };
-	struct kevent_params p;
+	struct ukevent_queue q;
 	struct ukevent ev = {};
-	char *ring, *consumer;
 
-	if (read(params_fd, &p, sizeof(p)) != sizeof(p))
+	if (ukevent_queue_open(&q, fd))
 		return 1;
-	ring = mmap(NULL, p.ring_mmap_size, PROT_READ, MAP_SHARED, fd,
-		    p.ring_mmap_offset);
-	consumer = mmap(NULL, p.consumer_mmap_size, PROT_READ | PROT_WRITE,
-			MAP_SHARED, fd, p.consumer_mmap_offset);
-	if (ring == MAP_FAILED || consumer == MAP_FAILED)
-		return 2;
-	q.entries = p.ring_entries;
-	q.producer = (const __u32 *)(ring + p.producer_offset);
-	q.flags = (const __u32 *)(ring + p.flags_offset);
-	q.records = (const struct ukevent *)(ring + p.records_offset);
-	q.consumer = (__u32 *)(consumer + p.consumer_offset);
 	/* what came before is there; the socket's last one came with exec */
 	if (ukevent_take_shared(&q, &ev, 1) != 1 || ev.cookie != 60 ||
 	    ev.data[0] != 1)
@@ -434,18 +420,13 @@ static int after_exec(int fd, int params_fd)
  */
 TEST_F(shared, exec_inherited)
 {
-	int params_fd = syscall(SYS_memfd_create, "params", 0);
 	struct ukevent_queue *q = &self->q;
-	char fd_arg[16], params_arg[16];
+	char fd_arg[16];
 	struct source own;
 	struct ukevent ev;
 	pid_t pid;
 
-	ASSERT_LE(0, params_fd);
-	ASSERT_EQ((ssize_t)sizeof(self->p),
-		  pwrite(params_fd, &self->p, sizeof(self->p), 0));
 	snprintf(fd_arg, sizeof(fd_arg), "%d", q->fd);
-	snprintf(params_arg, sizeof(params_arg), "%d", params_fd);
 	pid = fork();
 	if (!pid) {
 		if (source_open(&own, SRC_TCP4) ||
@@ -454,7 +435,7 @@ TEST_F(shared, exec_inherited)
 		    ukevent_trigger(q, 6, 1))
 			_exit(98);
 		execl("/proc/self/exe", "source_file_test", EXEC_ARG, fd_arg,
-		      params_arg, NULL);
+		      NULL);
 		_exit(99);
 	}
 	ASSERT_EQ(0, child_status(pid));
@@ -463,7 +444,6 @@ TEST_F(shared, exec_inherited)
 	EXPECT_EQ(1, (int)ukevent_take_shared(q, &ev, 1));
 	EXPECT_USER(&ev, 60, 2, 1);
 	EXPECT_QUIET(q);
-	close(params_fd);
 }
 
 /* Not inherited: exec closes the child's queue, whatever is going on in it. */
@@ -1023,7 +1003,7 @@ TEST_F(fdinfo, races)
 
 int main(int argc, char **argv)
 {
-	if (argc == 4 && !strcmp(argv[1], EXEC_ARG))
-		return after_exec(atoi(argv[2]), atoi(argv[3]));
+	if (argc == 3 && !strcmp(argv[1], EXEC_ARG))
+		return after_exec(atoi(argv[2]));
 	return test_harness_run(argc, argv);
 }

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * ukevent_prep.h - fill in changes, for each source with all its parameters
+ *
+ * @e: the entry, filled in whatever was there: of a struct ukevent_loop
+ *	(ukevent_next()), of an array for kevent_ctl(), or a single one.  Returned
+ * @op: KEVENT_OP_ADD, MODIFY or SET.  The others: ukevent_prep_op()
+ * @flags: the mode and so on, KEVENT_DEPENDS as well
+ * @cookie: value to find in the records
+ *
+ * C99, C11 and C++, with or without extensions.
+ */
+#ifndef _UKEVENT_PREP_H
+#define _UKEVENT_PREP_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include <linux/kevent.h>
+
+/* <time.h> keeps CLOCK_MONOTONIC from programs in strict C. */
+#define UKEVENT_MONOTONIC	1
+
+/**
+ * ukevent_prep - fill in a change that needs no parameters
+ * @e: the entry
+ * @op: %KEVENT_OP_ADD and so on
+ * @type: %KEVENT_TYPE_POLL and so on
+ * @ident: the descriptor, or the number chosen for it
+ * @events: events of that type
+ * @flags: %KEVENT_EDGE and so on
+ * @cookie: value to find in the records
+ *
+ * Return: @e.
+ */
+static inline struct kevent_change *
+ukevent_prep(struct kevent_change *e, unsigned int op, unsigned int type,
+	     uint64_t ident, uint32_t events, uint32_t flags, uint64_t cookie)
+{
+	memset(e, 0, sizeof(*e));
+	e->op = op;
+	e->type = type;
+	e->flags = flags;
+	e->cookie = cookie;
+	e->ident = ident;
+	e->events = events;
+	return e;
+}
+
+/**
+ * ukevent_prep_op - REMOVE, ENABLE, DISABLE
+ * @e: the entry
+ * @op: which of them
+ * @type: as at ADD
+ * @ident: as at ADD
+ * @flags: %KEVENT_ACK, %KEVENT_NO_LAST with REMOVE; %KEVENT_DEPENDS
+ *
+ * Return: @e.
+ */
+static inline struct kevent_change *
+ukevent_prep_op(struct kevent_change *e, unsigned int op, unsigned int type,
+		uint64_t ident, uint32_t flags)
+{
+	return ukevent_prep(e, op, type, ident, 0, flags, 0);
+}
+
+/**
+ * ukevent_by_id - let a change name its interest by id
+ * @e: the entry, filled in for MODIFY, REMOVE, ENABLE, DISABLE or TRIGGER
+ * @id: from ADD or SET
+ *
+ * Return: @e.
+ */
+static inline struct kevent_change *ukevent_by_id(struct kevent_change *e,
+						  uint64_t id)
+{
+	e->flags |= KEVENT_BY_ID;
+	e->ident = 0;
+	e->id = id;
+	return e;
+}
+
+/* @events: poll(2) bits */
+static inline struct kevent_change *
+ukevent_prep_poll(struct kevent_change *e, unsigned int op, int fd,
+		  uint32_t events, uint32_t flags, uint64_t cookie)
+{
+	return ukevent_prep(e, op, KEVENT_TYPE_POLL, fd, events, flags, cookie);
+}
+
+/* @events: KEVENT_SOCK_RECV and so on; @lowat: low-water mark, 0 for none */
+static inline struct kevent_change *
+ukevent_prep_socket(struct kevent_change *e, unsigned int op, int fd,
+		    uint32_t events, uint32_t lowat, uint32_t flags,
+		    uint64_t cookie)
+{
+	ukevent_prep(e, op, KEVENT_TYPE_SOCKET, fd, events, flags, cookie);
+	e->param[KEVENT_SOCK_LOWAT] = lowat;
+	return e;
+}
+
+/*
+ * @number: names the timer in this queue
+ * @time_ns: until the first expiry, or with KEVENT_ABSTIME the time of it
+ * @period_ns: between expirations, 0 for one only
+ * @slack_ns: that it may be late
+ * @clockid: UKEVENT_MONOTONIC, CLOCK_REALTIME and so on
+ */
+static inline struct kevent_change *
+ukevent_prep_timer(struct kevent_change *e, unsigned int op, uint64_t number,
+		   uint64_t time_ns, uint64_t period_ns, uint64_t slack_ns,
+		   int clockid, uint32_t flags, uint64_t cookie)
+{
+	ukevent_prep(e, op, KEVENT_TYPE_TIMER, number, KEVENT_TIMER_EXPIRED,
+		     flags, cookie);
+	e->param[KEVENT_TIMER_TIME] = time_ns;
+	e->param[KEVENT_TIMER_PERIOD] = period_ns;
+	e->param[KEVENT_TIMER_SLACK] = slack_ns;
+	e->param[KEVENT_TIMER_CLOCK] = clockid;
+	return e;
+}
+
+/* @number: names the user event in this queue */
+static inline struct kevent_change *
+ukevent_prep_user(struct kevent_change *e, unsigned int op, uint64_t number,
+		  uint32_t flags, uint64_t cookie)
+{
+	return ukevent_prep(e, op, KEVENT_TYPE_USER, number,
+			    KEVENT_USER_TRIGGERED, flags, cookie);
+}
+
+/*
+ * @payload: value to find in the record, if no later trigger replaces it
+ * @count: triggers that this one stands for, 0 for one
+ */
+static inline struct kevent_change *
+ukevent_prep_trigger(struct kevent_change *e, uint64_t number, uint64_t payload,
+		     uint64_t count)
+{
+	ukevent_prep_op(e, KEVENT_OP_TRIGGER, KEVENT_TYPE_USER, number, 0);
+	e->param[KEVENT_USER_PAYLOAD] = payload;
+	e->param[KEVENT_USER_COUNT] = count;
+	return e;
+}
+
+/*
+ * ADD.  To MODIFY there is the id only: ukevent_prep() and ukevent_by_id().
+ *
+ * @fd: of the file, or with @path a directory or AT_FDCWD
+ * @path: relative to @fd, or NULL; has to stay until the change is applied
+ * @lookup: KEVENT_INODE_NOFOLLOW, KEVENT_INODE_ONLYDIR
+ */
+static inline struct kevent_change *
+ukevent_prep_inode(struct kevent_change *e, int fd, const char *path,
+		   uint32_t lookup, uint32_t events, uint32_t flags,
+		   uint64_t cookie)
+{
+	ukevent_prep(e, KEVENT_OP_ADD, KEVENT_TYPE_INODE, fd, events, flags,
+		     cookie);
+	e->addr = (uintptr_t)path;
+	e->param[KEVENT_INODE_LOOKUP] = lookup;
+	return e;
+}
+
+static inline struct kevent_change *
+ukevent_prep_signal(struct kevent_change *e, unsigned int op, int signo,
+		    uint32_t flags, uint64_t cookie)
+{
+	return ukevent_prep(e, op, KEVENT_TYPE_SIGNAL, signo,
+			    KEVENT_SIGNAL_SENT, flags, cookie);
+}
+
+static inline struct kevent_change *
+ukevent_prep_process(struct kevent_change *e, unsigned int op, int pidfd,
+		     uint32_t flags, uint64_t cookie)
+{
+	return ukevent_prep(e, op, KEVENT_TYPE_PROCESS, pidfd,
+			    KEVENT_PROCESS_EXITED, flags, cookie);
+}
+
+#endif /* _UKEVENT_PREP_H */
