@@ -35,7 +35,7 @@ for test in "$root"/selftests/harness/*.sh; do
 	printf 'harness:%s\n' "$(basename "$test")" >>"$root/selftests/kselftest-list.txt"
 done
 
-for program in http-server echo-server; do
+for program in http-server echo-server chat-server; do
 	if [[ -x $user/samples/$program ]]; then cp "$user/samples/$program" "$root/usr/bin/"; fi
 done
 if [[ -d $user/samples/www ]]; then cp -a "$user/samples/www/." "$root/srv/www/"; fi
