@@ -343,6 +343,28 @@ TEST_F_TIMEOUT(changes, interrupted, 120)
 	check_applied(_metadata, self->c, NR_CHANGES);
 }
 
+/* A chain of entries that depend on each other is not cut in two. */
+TEST_F_TIMEOUT(changes, chain, 120)
+{
+	struct itimerval often = {
+		.it_value.tv_usec = 500, .it_interval.tv_usec = 500,
+	};
+	const struct itimerval never = {};
+	int i, n;
+
+	for (i = 1; i < NR_CHANGES; i++)
+		self->c[i].flags |= KEVENT_DEPENDS;
+	setitimer(ITIMER_REAL, &often, NULL);
+	do {
+		nr_signals = 0;
+		n = sys_kevent_ctl(self->q.fd, self->c, NR_CHANGES,
+				   sizeof(*self->c), 0);
+	} while (n == NR_CHANGES && !nr_signals);
+	setitimer(ITIMER_REAL, &never, NULL);
+	EXPECT_EQ(NR_CHANGES, n);
+	check_applied(_metadata, self->c, NR_CHANGES);
+}
+
 /* A stop is obeyed before the array ends. */
 TEST_F_TIMEOUT(changes, stopped, 120)
 {

@@ -58,7 +58,7 @@ FIXTURE_VARIANT_ADD(each, process) {
 
 static int open_for(unsigned int type)
 {
-	int fd, peer;
+	int fd = -1, peer;
 
 	switch (type) {
 	case KEVENT_TYPE_POLL:

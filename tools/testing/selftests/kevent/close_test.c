@@ -676,7 +676,10 @@ struct stuck {
 	int done;
 };
 
-enum { CALL_CTL, CALL_WAIT_CHANGES, CALL_WAIT_ARGS, CALL_GET, CALL_GET_TWO };
+enum {
+	CALL_CTL, CALL_WAIT_CHANGES, CALL_WAIT_ARGS, CALL_GET, CALL_GET_TWO,
+	CALL_GET_NOW,
+};
 
 static void interrupt(int sig)
 {
@@ -686,6 +689,7 @@ static void *stuck_main(void *arg)
 {
 	struct stuck *s = arg;
 	struct kevent_wait_args args;
+	struct ukevent buf[4];
 
 	__atomic_store_n(&s->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	switch (s->call) {
@@ -705,6 +709,12 @@ static void *stuck_main(void *arg)
 	case CALL_GET:
 		s->ret = sys_kevent_get_events(s->kfd, (void *)s->area, 1, 4,
 					       NULL, 0);
+		break;
+	case CALL_GET_NOW:
+		memset(&args, 0, sizeof(args));
+		args.flags = KEVENT_WAIT_TIMEOUT;
+		s->ret = sys_kevent_get_events(s->kfd, buf, 1, 4, &args,
+					       sizeof(args));
 		break;
 	case CALL_GET_TWO:
 		s->ret = sys_kevent_get_events(s->kfd, (void *)s->area, 0, 2,
@@ -834,6 +844,34 @@ TEST_F(stall, get_events)
 }
 
 /* And the queue itself is closed under the stuck thread. */
+/* Who must not sleep does not wait for who copies, whatever minimum it asks for. */
+TEST_F(stall, get_now)
+{
+	struct stuck s = { .kfd = self->noring.fd, .area = self->area,
+			   .call = CALL_GET };
+	struct stuck now = { .kfd = self->noring.fd, .call = CALL_GET_NOW };
+	static char page[65536] __attribute__((aligned(65536)));
+	pthread_t thread, other;
+	int ms;
+
+	ASSERT_EQ(0, add_fd(self->noring.fd, self->fd, EV_IN, KEVENT_EDGE, 1, NULL));
+	ASSERT_EQ(0, eventfd_add(self->fd, 1));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, stuck_main, &s));
+	ASSERT_EQ(0, stalled(self->uffd));
+	ASSERT_EQ(0, pthread_create(&other, NULL, stuck_main, &now));
+	for (ms = 0; ms < TEST_LONG_MS; ms += 10) {
+		if (__atomic_load_n(&now.done, __ATOMIC_ACQUIRE))
+			break;
+		sleep_ms(10);
+	}
+	EXPECT_EQ(1, now.done);
+	ASSERT_EQ(0, release(self->uffd, self->area, page));
+	pthread_join(other, NULL);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, now.ret);
+	EXPECT_EQ(1, s.ret);
+}
+
 TEST_F(stall, queue_closed)
 {
 	static char page[8192];

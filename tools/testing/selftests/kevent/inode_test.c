@@ -530,7 +530,7 @@ TEST_F(inode, events_to_ask_for)
 	EXPECT_QUIET(q);
 	ASSERT_EQ(0, fs_unmount(self->p.root));
 	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(1U, ukevent_take(q, &ev, 1));
+		ASSERT_EQ(1, ukevent_take(q, &ev, 1));
 		check_record(_metadata, __LINE__, &ev, INODE, ev.cookie, UNMOUNT, 0,
 			     ino[ev.cookie % 2], 0);
 	}

@@ -288,12 +288,12 @@ TEST_F(loop, rides_along)
 	EXPECT_CALLS(0, 0);
 	ASSERT_EQ(2, TURN(64, UKEVENT_FOREVER));
 	EXPECT_CALLS(0, 1);
-	EXPECT_EQ(2, self->ev[0].cookie);
-	EXPECT_EQ(20, self->ev[0].data[0]);
-	EXPECT_EQ(1, self->ev[1].cookie);
-	EXPECT_EQ(7, self->ev[1].data[1]);
-	EXPECT_EQ(0, self->loop.nr);
-	EXPECT_EQ(0, self->told.nr);
+	EXPECT_EQ(2U, self->ev[0].cookie);
+	EXPECT_EQ(20U, self->ev[0].data[0]);
+	EXPECT_EQ(1U, self->ev[1].cookie);
+	EXPECT_EQ(7U, self->ev[1].data[1]);
+	EXPECT_EQ(0U, self->loop.nr);
+	EXPECT_EQ(0U, self->told.nr);
 }
 
 /* Records that are there do not keep changes from being applied. */
@@ -315,8 +315,8 @@ TEST_F(loop, timeout)
 	EXPECT_EQ(0, TURN(64, NSEC_PER_MSEC));
 	gather_user(&self->loop, 2);
 	EXPECT_EQ(0, TURN(64, 0));
-	EXPECT_EQ(0, self->loop.nr);
-	EXPECT_EQ(0, self->told.nr);
+	EXPECT_EQ(0U, self->loop.nr);
+	EXPECT_EQ(0U, self->told.nr);
 	EXPECT_CALLS(0, 2);
 }
 
@@ -327,11 +327,11 @@ TEST_F(loop, one_fails)
 	gather_user(&self->loop, 1);
 	gather_user(&self->loop, 2);
 	EXPECT_EQ(0, TURN(64, UKEVENT_FOREVER));
-	EXPECT_EQ(1, self->told.nr);
+	EXPECT_EQ(1U, self->told.nr);
 	EXPECT_EQ(-EEXIST, self->told.last);
 	EXPECT_EQ(0, ukevent_trigger(&self->q, 2, 0));
 	EXPECT_EQ(1, TURN(64, UKEVENT_FOREVER));
-	EXPECT_EQ(1, self->told.nr);
+	EXPECT_EQ(1U, self->told.nr);
 }
 
 /* Those that find no room: one call for each array. */
@@ -385,10 +385,10 @@ TEST_F(loop, interrupted)
 	gather_user(&self->loop, 1);
 	ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
 	EXPECT_EQ(-EINTR, TURN(64, UKEVENT_FOREVER));
-	EXPECT_EQ(0, self->loop.nr);
+	EXPECT_EQ(0U, self->loop.nr);
 	EXPECT_EQ(0, ukevent_trigger(&self->q, 1, 0));
 	EXPECT_EQ(1, TURN(64, UKEVENT_FOREVER));
-	EXPECT_EQ(0, self->told.nr);
+	EXPECT_EQ(0U, self->told.nr);
 }
 
 /* A call that fails as a whole: they stay, and each is told when room is needed. */
@@ -399,8 +399,8 @@ TEST_F(loop, call_fails)
 	gather_user(&self->loop, 1);
 	self->q.fd = -1;
 	EXPECT_EQ(-EBADF, TURN(64, 0));
-	EXPECT_EQ(1, self->loop.nr);
-	EXPECT_EQ(0, self->told.nr);
+	EXPECT_EQ(1U, self->loop.nr);
+	EXPECT_EQ(0U, self->told.nr);
 	for (i = 0; i < UKEVENT_GATHERED; i++)
 		gather_user(&self->loop, 2);
 	EXPECT_EQ(UKEVENT_GATHERED, self->told.nr);
@@ -429,8 +429,8 @@ TEST_F(loop, short_counts)
 		gather_user(&self->loop, 10 * most + 3);
 		ukevent_prep_user(ukevent_next(&self->loop), KEVENT_OP_ADD,
 				  10 * most + 4, KEVENT_EDGE | KEVENT_DEPENDS, 0);
-		EXPECT_EQ(3, ukevent_flush(&self->loop));
-		EXPECT_EQ(3, self->told.nr);
+		EXPECT_EQ(3U, ukevent_flush(&self->loop));
+		EXPECT_EQ(3U, self->told.nr);
 		EXPECT_EQ(-ECANCELED, self->told.last);
 		EXPECT_EQ(-ENOENT, ukevent_trigger(&self->q, 10 * most + 1, 0));
 		EXPECT_EQ(-ENOENT, ukevent_trigger(&self->q, 10 * most + 2, 0));
@@ -453,7 +453,7 @@ TEST_F(loop, together)
 	ukevent_prep_user(ukevent_next(&self->loop), KEVENT_OP_ADD, 2,
 			  KEVENT_DEPENDS, 0);
 	EXPECT_EQ(0, TURN(64, 0));
-	EXPECT_EQ(2, self->told.nr);
+	EXPECT_EQ(2U, self->told.nr);
 	EXPECT_EQ(-ECANCELED, self->told.last);
 }
 
@@ -477,7 +477,7 @@ TEST_F(loop, stays_ready)
 						fd[self->ev[i].cookie], 0);
 	}
 	EXPECT_CALLS(0, 20);
-	EXPECT_EQ(0, self->told.nr);
+	EXPECT_EQ(0U, self->told.nr);
 	for (i = 0; i < 16; i++)
 		close(fd[i]);
 }
@@ -504,7 +504,7 @@ TEST_F(loop, each_source)
 			    KEVENT_SOCK_RECV, 100, KEVENT_EDGE, 2);
 	e = ukevent_prep_timer(ukevent_next(loop), KEVENT_OP_SET, 5, 1000, 0,
 			       777, UKEVENT_MONOTONIC, KEVENT_DISPATCH, 3);
-	EXPECT_EQ(777, e->param[KEVENT_TIMER_SLACK]);
+	EXPECT_EQ(777U, e->param[KEVENT_TIMER_SLACK]);
 	ukevent_prep_user(ukevent_next(loop), KEVENT_OP_ADD, 5, 0, 4);
 	ukevent_prep_trigger(ukevent_next(loop), 5, 50, 3);
 	ukevent_prep_inode(ukevent_next(loop), AT_FDCWD, path,
@@ -519,7 +519,7 @@ TEST_F(loop, each_source)
 		nr = 0;
 	}
 	EXPECT_EQ(1 << 1 | 1 << 3 | 1 << 4, seen);
-	EXPECT_EQ(0, self->told.nr);
+	EXPECT_EQ(0U, self->told.nr);
 
 	/* below the mark nothing, with a lower one at once */
 	ASSERT_EQ(10, write(peer, "0123456789", 10));
@@ -527,7 +527,7 @@ TEST_F(loop, each_source)
 	ukevent_prep_socket(ukevent_next(loop), KEVENT_OP_MODIFY, sock,
 			    KEVENT_SOCK_RECV, 10, KEVENT_EDGE, 12);
 	ASSERT_EQ(1, TURN(64, UKEVENT_FOREVER));
-	EXPECT_EQ(12, self->ev[0].cookie);
+	EXPECT_EQ(12U, self->ev[0].cookie);
 
 	/* disabled nothing, enabled what there is */
 	ukevent_prep_op(ukevent_next(loop), KEVENT_OP_DISABLE,
@@ -539,14 +539,14 @@ TEST_F(loop, each_source)
 	ukevent_prep_op(ukevent_next(loop), KEVENT_OP_ENABLE,
 			KEVENT_TYPE_SIGNAL, SIGUSR1, 0);
 	ASSERT_EQ(1, TURN(64, UKEVENT_FOREVER));
-	EXPECT_EQ(6, self->ev[0].cookie);
-	EXPECT_EQ(2, KEVENT_SIGNAL_COUNT(self->ev[0].data[0]));
+	EXPECT_EQ(6U, self->ev[0].cookie);
+	EXPECT_EQ(2U, KEVENT_SIGNAL_COUNT(self->ev[0].data[0]));
 
 	/* the next deadline, and the end of all */
 	ukevent_prep_timer(ukevent_next(loop), KEVENT_OP_MODIFY, 5, 0, 0, 0,
 			   UKEVENT_MONOTONIC, KEVENT_DISPATCH, 13);
 	ASSERT_EQ(1, TURN(64, UKEVENT_FOREVER));
-	EXPECT_EQ(13, self->ev[0].cookie);
+	EXPECT_EQ(13U, self->ev[0].cookie);
 	ukevent_prep_op(ukevent_next(loop), KEVENT_OP_REMOVE, KEVENT_TYPE_TIMER,
 			5, KEVENT_NO_LAST);
 	ukevent_prep_op(ukevent_next(loop), KEVENT_OP_REMOVE, KEVENT_TYPE_USER,
@@ -557,8 +557,8 @@ TEST_F(loop, each_source)
 			KEVENT_TYPE_SOCKET, sock, 0);
 	ukevent_prep_op(ukevent_next(loop), KEVENT_OP_REMOVE, KEVENT_TYPE_POLL,
 			efd, 0);
-	EXPECT_EQ(0, ukevent_flush(loop));
-	EXPECT_EQ(0, self->told.nr);
+	EXPECT_EQ(0U, ukevent_flush(loop));
+	EXPECT_EQ(0U, self->told.nr);
 	close(sock);
 	close(peer);
 	close(efd);
@@ -581,7 +581,7 @@ TEST_F(loop, by_id)
 	ukevent_by_id(ukevent_prep_op(ukevent_next(&self->loop),
 				      KEVENT_OP_REMOVE, KEVENT_TYPE_INODE, 77,
 				      KEVENT_DEPENDS), id);
-	EXPECT_EQ(0, ukevent_flush(&self->loop));
+	EXPECT_EQ(0U, ukevent_flush(&self->loop));
 	EXPECT_EQ(-ENOENT, ukevent_op_id(&self->q, KEVENT_OP_ENABLE,
 					 KEVENT_TYPE_INODE, id, 0));
 }
@@ -670,7 +670,7 @@ TEST_F(loop, workers)
 		ASSERT_EQ(0, pthread_join(thread[i], &ret));
 		EXPECT_EQ(NULL, ret);
 	}
-	EXPECT_EQ(0, pool.failed);
+	EXPECT_EQ(0U, pool.failed);
 	for (i = 0; i < 8; i++)
 		close(pool.fd[i]);
 	ukevent_queue_exit(&pool.q);
@@ -733,7 +733,7 @@ TEST_F(loop, child)
 	EXPECT_EQ(0, child_status(pid));
 	/* Its ADD is still to come; one of two triggers was taken, or both. */
 	EXPECT_LE(0, TURN(64, 0));
-	EXPECT_EQ(0, self->told.nr);
+	EXPECT_EQ(0U, self->told.nr);
 	EXPECT_EQ(0, ukevent_trigger(&self->q, 2, 0));
 }
 
@@ -789,7 +789,7 @@ TEST_F(loop, received)
 	ASSERT_EQ(0, ukevent_flush(&self->loop));
 	EXPECT_EQ(0, ukevent_trigger(&q, 1, 0));
 	EXPECT_EQ(1, ukevent_dequeue(&q, &ev, UKEVENT_FOREVER));
-	EXPECT_EQ(1, ev.cookie);
+	EXPECT_EQ(1U, ev.cookie);
 	ukevent_queue_exit(&q);
 	close(sv[0]);
 	close(sv[1]);
@@ -816,7 +816,7 @@ TEST_F(loop, errno_stays)
 	EXPECT_GT(0, ukevent_dequeue(&self->q, &ev, 1));
 	gather_user(&self->loop, 1);
 	EXPECT_GT(0, TURN(64, 1));
-	EXPECT_EQ(1, ukevent_flush(&self->loop));
+	EXPECT_EQ(1U, ukevent_flush(&self->loop));
 	EXPECT_EQ(12345, errno);
 	self->q.fd = fd;
 }

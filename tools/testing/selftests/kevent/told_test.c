@@ -622,6 +622,87 @@ TEST(error_left)
 	}
 }
 
+/* One that is told of an old error does not take the data from others. */
+TEST(error_takes_no_data)
+{
+	struct ukevent_queue q[2];
+	struct waiter w[2];
+	struct listener nobody;
+	struct ukevent sum;
+	int i, fd, peer, on = 1;
+	char c = 0;
+
+	ASSERT_EQ(0, inet_pair(AF_INET, SOCK_DGRAM, &fd, &peer));
+	ASSERT_EQ(0, setsockopt(fd, SOL_IP, IP_RECVERR, &on, sizeof(on)));
+	ASSERT_EQ(0, bound_socket(&nobody, AF_INET, SOCK_DGRAM));
+	close(nobody.fd);
+	ASSERT_EQ(1, sendto(fd, &c, 1, 0, (struct sockaddr *)&nobody.addr,
+			    nobody.len));
+	ASSERT_EQ(1, polls(fd, POLLERR));
+	take_error(fd);
+	ASSERT_EQ(POLLERR, is_ready(fd, 0, 0));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, queue_init(&q[i], 8));
+		ASSERT_EQ(0, add_one(q[i].fd, KEVENT_TYPE_SOCKET, fd,
+				     i ? KEVENT_SOCK_RECV : KEVENT_SOCK_SEND,
+				     KEVENT_EDGE | KEVENT_EXCLUSIVE));
+		collect_now(&q[i], &sum);
+		ASSERT_EQ(0, in_ring(&q[i]));
+		ASSERT_EQ(0, waiter_start(&w[i], &q[i], 1, NULL));
+	}
+	ASSERT_EQ(1, write(peer, &c, 1));
+	EXPECT_EQ(1, waiter_result(&w[1]));
+	EXPECT_EQ(1, take_all(&q[1], &sum));
+	EXPECT_EQ(KEVENT_SOCK_RECV, sum.events & KEVENT_SOCK_RECV);
+	close(fd);
+	close(peer);
+	/* let something else wake the other */
+	fd = make_eventfd(1);
+	ASSERT_EQ(0, add_fd(q[0].fd, fd, EV_IN, 0, 1, NULL));
+	EXPECT_LE(1, waiter_result(&w[0]));
+	close(fd);
+	for (i = 0; i < 2; i++)
+		ukevent_queue_exit(&q[i]);
+}
+
+/* What was read without its record is not passed on: a one-shot would end by it. */
+TEST(pass_on_what_holds)
+{
+	struct ukevent_queue q[2];
+	int i, holds, fd;
+
+	for (holds = 0; holds < 2; holds++) {
+		fd = make_eventfd(0);
+		for (i = 0; i < 2; i++)
+			ASSERT_EQ(0, queue_init(&q[i], 8));
+		ASSERT_EQ(0, add_fd(q[0].fd, fd, EV_IN, KEVENT_EDGE |
+				    KEVENT_EXCLUSIVE, 1, NULL));
+		ASSERT_EQ(0, eventfd_add(fd, 1));
+		ASSERT_EQ(1, in_ring(&q[0]));
+		ASSERT_EQ(1ULL, eventfd_take(fd));
+		ASSERT_EQ(0, add_fd(q[1].fd, fd, EV_OUT, KEVENT_ONESHOT |
+				    KEVENT_START_DISABLED, 2, NULL));
+		ASSERT_EQ(0, modify_fd(q[1].fd, fd, EV_IN, KEVENT_ONESHOT, 2));
+		EXPECT_EQ(0, in_ring(&q[1]));
+		if (holds) {
+			ASSERT_EQ(0, eventfd_add(fd, 1));
+			EXPECT_TAKE(&q[1], 2, EV_IN, 0);
+			ASSERT_EQ(0, add_fd(q[1].fd, fd, EV_IN, KEVENT_EDGE, 3,
+					    NULL));
+			EXPECT_TAKE(&q[1], 3, EV_IN, 0);
+		}
+		EXPECT_EQ(0, remove_fd(q[0].fd, fd));
+		EXPECT_EQ(holds, in_ring(&q[1]));
+		if (!holds) {
+			EXPECT_EQ(0, flush_ring(&q[1]));
+			EXPECT_EQ(0, remove_fd(q[1].fd, fd));
+		}
+		for (i = 0; i < 2; i++)
+			ukevent_queue_exit(&q[i]);
+		close(fd);
+	}
+}
+
 /*
  * An epoll set is not watched exclusively, as with EPOLLEXCLUSIVE: who leaves
  * would wake it, out of the order in which sets wake each other.
