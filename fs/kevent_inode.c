@@ -386,8 +386,7 @@ static int kevent_inode_check_modify(const struct kevent *k,
 	return change->events & ~kevent_to_inode(k)->allowed ? -EPERM : 0;
 }
 
-static void kevent_inode_modified(struct kevent *k,
-				  const struct kevent_change *change)
+static void kevent_inode_modified(struct kevent *k)
 {
 	struct kevent_inode_mark *mark;
 

@@ -328,6 +328,8 @@ static inline void kevent_replace(struct kevent *k,
 	k->flags = flags;
 	k->cookie = change->cookie;
 	WRITE_ONCE(k->events, change->events | ops->always_events);
+	if (ops->set)
+		ops->set(k, change);
 	kevent_note_level(k);
 }
 
@@ -360,7 +362,7 @@ static int kevent_modify_attached(struct kevent *k, bool pinned,
 	if (pass_on)
 		kevent_hook_pass_on(k, pass_on);
 	if (ops->modified)
-		ops->modified(k, change);
+		ops->modified(k);
 	kevent_put_settled(k, query && ops->query ? ops->query(k) : 0);
 	return 0;
 }

@@ -316,6 +316,8 @@ struct kevent_entry {
  *	locks, so not under @user->lock.
  * @free: free what @attach allocated; any context, user->lock is held.  NULL:
  *	nothing
+ * @set: take what this type alone has from a MODIFY; user->lock is held, wake
+ *	functions may run.  NULL: nothing
  * @modified: MODIFY was applied to @k: make sure that every wake-up from now on
  *	sees the new events and every earlier one is seen by a query that follows.
  *	The file is pinned.  NULL: nothing
@@ -354,8 +356,9 @@ struct kevent_source_ops {
 				  const struct path *path);
 	void		(*detach)(struct kevent *k);
 	void		(*free)(struct kevent *k);
-	void		(*modified)(struct kevent *k,
-				    const struct kevent_change *change);
+	void		(*set)(struct kevent *k,
+			       const struct kevent_change *change);
+	void		(*modified)(struct kevent *k);
 	u32		(*query)(struct kevent *k);
 	u16		(*fill)(struct kevent *k, u32 bits, u64 data[2]);
 	void		(*enable)(struct kevent *k);

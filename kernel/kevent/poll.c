@@ -139,12 +139,6 @@ static u32 kevent_poll_query(struct kevent *k)
 	return kevent_hook_query(k, READ_ONCE(k->events));
 }
 
-static void kevent_poll_modified(struct kevent *k,
-				 const struct kevent_change *change)
-{
-	kevent_hook_sync(k);
-}
-
 const struct kevent_source_ops kevent_poll_ops = {
 	.type		= KEVENT_TYPE_POLL,
 	.name		= "poll",
@@ -158,6 +152,6 @@ const struct kevent_source_ops kevent_poll_ops = {
 	.attach		= kevent_poll_attach,
 	.detach		= kevent_hook_detach,
 	.free		= kevent_hook_free,
-	.modified	= kevent_poll_modified,
+	.modified	= kevent_hook_sync,
 	.query		= kevent_poll_query,
 };

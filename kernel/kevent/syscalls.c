@@ -92,7 +92,7 @@ static void kevent_fill_params(struct kevent_params *params,
 	params->features = KEVENT_FEAT_LAST | KEVENT_FEAT_MIN_WAIT |
 			   KEVENT_FEAT_CHANGES | KEVENT_FEAT_HOLD_LAST |
 			   KEVENT_FEAT_DEPENDS | KEVENT_FEAT_EXCLUSIVE |
-			   KEVENT_FEAT_QUERY;
+			   KEVENT_FEAT_QUERY | KEVENT_FEAT_HINTS;
 	params->types = kevent_source_types();
 	params->ops = BIT_ULL(KEVENT_OP_ADD) | BIT_ULL(KEVENT_OP_MODIFY) |
 		      BIT_ULL(KEVENT_OP_REMOVE) | BIT_ULL(KEVENT_OP_ENABLE) |

@@ -82,7 +82,8 @@ static __always_inline bool kevent_publish_short(struct kevent *k, u32 bits,
 	 * No one-shot, armed, not modified meanwhile, its records consumed and
 	 * nothing held back for it; nothing before it in the backlog, room.
 	 */
-	if (unlikely(k->flags & ~(KEVENT_F_SHORT | dispatch) || bits & ~k->events ||
+	if (unlikely(k->flags & ~(KEVENT_F_SHORT | dispatch) ||
+		     (k->events & bits) != bits ||
 		     user->attention & KEVENT_A_PENDING ||
 		     k->pos > user->consumed ||
 		     kevent_ring_unread(user) > user->mask))

@@ -38,12 +38,15 @@ static_assert((__force u32)EPOLLWRNORM == KEVENT_SOCK_CONNECT);
 /**
  * struct kevent_sock - an interest of type SOCKET
  * @f: what interests in files have
- * @lowat: bytes that RECV waits for; TCP only
+ * @lowat: bytes that RECV waits for, 0 for any; TCP only.  Written under
+ *	user->lock, read without it by wake functions
+ * @hints: %KEVENT_HINTS; user->lock
  * @known: it is of a family whose wake-ups are resolved
  */
 struct kevent_sock {
 	struct kevent_file	f;
 	u32			lowat;
+	bool			hints;
 	bool			known;
 };
 
@@ -71,12 +74,13 @@ static bool kevent_sock_below_mark(const struct kevent_sock *ks,
 	return !tcp_epollin_ready(sk, target);
 }
 
-static bool kevent_sock_has_error(const struct sock *sk)
+/* Not 0 if there is an error, of the socket or in its queue. */
+static u32 kevent_sock_has_error(const struct sock *sk)
 {
 	/* pairs with smp_wmb() in tcp_done_with_error() */
 	smp_rmb();
-	return READ_ONCE(sk->sk_err) ||
-	       !skb_queue_empty_lockless(&sk->sk_error_queue);
+	return READ_ONCE(sk->sk_err) |
+	       skb_queue_len_lockless(&sk->sk_error_queue);
 }
 
 static bool kevent_sock_connected(int state)
@@ -152,33 +156,41 @@ static inline u32 kevent_sock_resolve(const struct kevent *k,
 	return bits & ~kevent_sock_spare(k, state, shutdown);
 }
 
+/* How much is there, as a record tells it; negative if that is not known. */
+static s64 kevent_sock_hint(const struct sock *sk)
+{
+	int bytes;
+
+	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
+		return sk->sk_family == AF_UNIX ?
+		       skb_queue_len_lockless(&sk->sk_receive_queue) :
+		       READ_ONCE(sk->sk_ack_backlog);
+	if (!kevent_sock_plain(sk))
+		return -1;
+	bytes = READ_ONCE(tcp_sk(sk)->rcv_nxt) - READ_ONCE(tcp_sk(sk)->copied_seq);
+	/* A FIN has a number of its own. */
+	if (bytes > 0 && sock_flag(sk, SOCK_DONE))
+		bytes--;
+	return max(bytes, 0);
+}
+
 /* Of a socket whose wake-ups are resolved. */
 static __always_inline u16 kevent_sock_fill_known(struct kevent *k, u32 bits,
 						  u64 data[2])
 {
-	const struct sock *sk = kevent_sk(k);
-	u16 flags = 0;
-	int bytes;
+	s64 hint;
 
 	if (unlikely(bits & KEVENT_SOCK_CONNECT))	/* told once */
 		WRITE_ONCE(k->events, k->events & ~KEVENT_SOCK_CONNECT);
-	if (unlikely(READ_ONCE(sk->sk_state) == TCP_LISTEN)) {
-		data[0] = sk->sk_family == AF_UNIX ?
-			  skb_queue_len_lockless(&sk->sk_receive_queue) :
-			  READ_ONCE(sk->sk_ack_backlog);
-		flags = KEVENT_REC_HINT;
-	} else if (kevent_sock_plain(sk)) {
-		bytes = READ_ONCE(tcp_sk(sk)->rcv_nxt) -
-			READ_ONCE(tcp_sk(sk)->copied_seq);
-		/* A FIN has a number of its own. */
-		if (bytes > 0 && sock_flag(sk, SOCK_DONE))
-			bytes--;
-		data[0] = max(bytes, 0);
-		flags = KEVENT_REC_HINT;
-	}
 	if (unlikely(bits & KEVENT_SOCK_ERROR))
-		data[1] = READ_ONCE(sk->sk_err);
-	return flags;
+		data[1] = READ_ONCE(kevent_sk(k)->sk_err);
+	if (likely(!kevent_to_sock(k)->hints))
+		return 0;
+	hint = kevent_sock_hint(kevent_sk(k));
+	if (hint < 0)
+		return 0;
+	data[0] = hint;
+	return KEVENT_REC_HINT;
 }
 
 static u16 kevent_sock_fill(struct kevent *k, u32 bits, u64 data[2])
@@ -219,11 +231,14 @@ static int kevent_sock_wake(wait_queue_entry_t *wait, unsigned int mode,
 	__poll_t happened = key_to_poll(key);
 
 	trace_kevent_wake(k, (__force u32)happened);
-	/* Data for who takes any amount, and nothing else: nearly always. */
+	/*
+	 * Data for who takes any amount, and nothing else: nearly always.  What is
+	 * rare is one test.
+	 */
 	if (unlikely((happened & (EPOLLIN | EPOLLOUT)) != EPOLLIN ||
-		     READ_ONCE(kevent_to_sock(k)->lowat) > 1 ||
-		     inet_sk_state_load(sk) == TCP_LISTEN || kevent_sock_urgent(sk) ||
-		     READ_ONCE(sk->sk_shutdown) || kevent_sock_has_error(sk)))
+		     READ_ONCE(sk->sk_state) == TCP_LISTEN || kevent_sock_urgent(sk) ||
+		     READ_ONCE(kevent_to_sock(k)->lowat) |
+		     READ_ONCE(sk->sk_shutdown) | kevent_sock_has_error(sk)))
 		return kevent_sock_wake_any(k, sync, happened);
 	/* kevent_hook_sync() makes sure that a change is seen in time. */
 	if (!(READ_ONCE(k->events) & KEVENT_SOCK_RECV))
@@ -289,6 +304,15 @@ static u32 kevent_sock_poll_key(const struct kevent *k)
 	return events;
 }
 
+static void kevent_sock_set(struct kevent *k, const struct kevent_change *change)
+{
+	struct kevent_sock *ks = kevent_to_sock(k);
+
+	WRITE_ONCE(ks->lowat, change->param[KEVENT_SOCK_LOWAT] > 1 ?
+			      change->param[KEVENT_SOCK_LOWAT] : 0);
+	ks->hints = change->flags & KEVENT_HINTS;
+}
+
 static s64 kevent_sock_attach(struct kevent *k,
 			      const struct kevent_change *change,
 			      const struct path *path)
@@ -297,20 +321,13 @@ static s64 kevent_sock_attach(struct kevent *k,
 	const struct sock *sk = kevent_sk(k);
 	s64 mask;
 
-	ks->lowat = change->param[KEVENT_SOCK_LOWAT];
+	kevent_sock_set(k, change);
 	ks->known = kevent_sock_is_known(sk);
 	kevent_hook_trust(k, ks->known, sk_is_udp(sk));
 	mask = kevent_hook_attach(k, ks->known ? kevent_sock_wake :
 						 kevent_hook_wake_ask,
 				  kevent_sock_poll_key(k));
 	return mask < 0 ? mask : kevent_sock_translate(k, mask);
-}
-
-static void kevent_sock_modified(struct kevent *k,
-				 const struct kevent_change *change)
-{
-	WRITE_ONCE(kevent_to_sock(k)->lowat, change->param[KEVENT_SOCK_LOWAT]);
-	kevent_hook_sync(k);
 }
 
 static u32 kevent_sock_query(struct kevent *k)
@@ -320,7 +337,8 @@ static u32 kevent_sock_query(struct kevent *k)
 
 static void kevent_sock_show(const struct kevent *k, struct seq_file *m)
 {
-	seq_printf(m, " lowat: %u", READ_ONCE(kevent_to_sock(k)->lowat));
+	seq_printf(m, " lowat: %u hints: %d", kevent_to_sock(k)->lowat,
+		   kevent_to_sock(k)->hints);
 }
 
 const struct kevent_source_ops kevent_sock_ops = {
@@ -333,12 +351,14 @@ const struct kevent_source_ops kevent_sock_ops = {
 	.always_events	= KEVENT_SOCK_HUP | KEVENT_SOCK_ERROR |
 			  (__force u16)POLLFREE,
 	.add_flags	= KEVENT_EXCLUSIVE,
+	.set_flags	= KEVENT_HINTS,
 	.check		= kevent_sock_check,
 	.check_file	= kevent_sock_check_file,
 	.attach		= kevent_sock_attach,
 	.detach		= kevent_hook_detach,
 	.free		= kevent_hook_free,
-	.modified	= kevent_sock_modified,
+	.set		= kevent_sock_set,
+	.modified	= kevent_hook_sync,
 	.query		= kevent_sock_query,
 	.fill		= kevent_sock_fill,
 	.show		= kevent_sock_show,

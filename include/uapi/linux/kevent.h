@@ -17,8 +17,9 @@
  * &struct ukevent.type.  A type this kernel knows but was built without
  * answers ``-EOPNOTSUPP``, one it does not know ``-EINVAL``.
  *
- * - %KEVENT_TYPE_POLL: any file descriptor that can be polled
- * - %KEVENT_TYPE_SOCKET: a socket
+ * - %KEVENT_TYPE_POLL: any file descriptor that can be polled, sockets as well
+ * - %KEVENT_TYPE_SOCKET: a socket, of which more is to be told than poll(2) has
+ *   words for
  * - %KEVENT_TYPE_TIMER: a timer of the queue's own
  * - %KEVENT_TYPE_USER: triggered by threads and processes
  * - %KEVENT_TYPE_INODE: changes to a file or directory
@@ -50,8 +51,8 @@
  * - %KEVENT_OP_DISABLE: publish nothing until enabled
  * - %KEVENT_OP_TRIGGER: post an event (types that are triggered by programs)
  * - %KEVENT_OP_QUERY: by id only, type 0: if the interest lives, its type, ident,
- *   flags (with %KEVENT_START_DISABLED if it is disabled), events and cookie are
- *   written into the entry
+ *   flags (with %KEVENT_START_DISABLED if it is disabled, but those that one type
+ *   alone takes), events and cookie are written into the entry
  */
 #define KEVENT_OP_ADD		1
 #define KEVENT_OP_MODIFY	2
@@ -94,6 +95,12 @@
  *
  * - %KEVENT_ABSTIME: the first expiry is a time on the clock, not a span
  *
+ * With %KEVENT_OP_ADD, %KEVENT_OP_MODIFY and %KEVENT_OP_SET of
+ * %KEVENT_TYPE_SOCKET:
+ *
+ * - %KEVENT_HINTS: records say how much there is, where that is known, and have
+ *   %KEVENT_REC_HINT then
+ *
  * With every operation but %KEVENT_OP_ADD and %KEVENT_OP_SET:
  *
  * - %KEVENT_BY_ID: &struct kevent_change.id names the interest, ident must be 0;
@@ -122,6 +129,7 @@
 #define KEVENT_ACK		(1U << 9)
 #define KEVENT_NO_LAST		(1U << 10)
 #define KEVENT_DEPENDS		(1U << 11)
+#define KEVENT_HINTS		(1U << 12)
 
 /**
  * DOC: events of sockets
@@ -149,12 +157,13 @@
  * - %KEVENT_SOCK_ERROR: there is an error to be fetched by SO_ERROR or from the
  *   error queue
  *
- * &struct ukevent.data: [0] with %KEVENT_REC_HINT bytes that could be received
- * (TCP), or connections that could be accepted (TCP, UNIX), when the record was
- * written.  It says how much to expect, not where to stop: what comes while the
- * record is unread is told by it, so receive until there is no more.  [1] with
- * ERROR the error number, positive as in SO_ERROR, which stays with the socket;
- * 0 if it is in the error queue.
+ * &struct ukevent.data: [0] who asks with %KEVENT_HINTS is told, in records with
+ * %KEVENT_REC_HINT, the bytes that could be received (TCP), or the connections
+ * that could be accepted (TCP, UNIX), when the record was written; else 0.  It
+ * says how much to expect, not where to stop: what comes while the record is
+ * unread is told by it, so receive until there is no more.  [1] with ERROR the
+ * error number, positive as in SO_ERROR, which stays with the socket; 0 if it is
+ * in the error queue.
  *
  * &struct kevent_change.param: [%KEVENT_SOCK_LOWAT] fewer bytes than that are
  * not announced by RECV, unless the socket cannot take more; 0 or 1 for any;
@@ -437,6 +446,7 @@ struct ukevent {
  * - %KEVENT_FEAT_DEPENDS: %KEVENT_DEPENDS
  * - %KEVENT_FEAT_EXCLUSIVE: %KEVENT_EXCLUSIVE
  * - %KEVENT_FEAT_QUERY: %KEVENT_CREATE_QUERY
+ * - %KEVENT_FEAT_HINTS: %KEVENT_HINTS
  */
 #define KEVENT_FEAT_LAST	((__u64)1 << 0)
 #define KEVENT_FEAT_MIN_WAIT	((__u64)1 << 1)
@@ -445,6 +455,7 @@ struct ukevent {
 #define KEVENT_FEAT_DEPENDS	((__u64)1 << 4)
 #define KEVENT_FEAT_EXCLUSIVE	((__u64)1 << 5)
 #define KEVENT_FEAT_QUERY	((__u64)1 << 6)
+#define KEVENT_FEAT_HINTS	((__u64)1 << 7)
 
 /**
  * struct kevent_params - argument of kevent_create(), in and out

@@ -127,7 +127,7 @@ TEST_F(create, answers)
 	EXPECT_EQ(0ULL, self->p.types >> (KEVENT_TYPE_PROCESS + 1));
 	EXPECT_EQ(0x1beULL, self->p.ops & 0x1beULL);
 	EXPECT_EQ(0ULL, self->p.ops & ~0x1feULL);
-	EXPECT_EQ(0x7fULL, self->p.features);
+	EXPECT_EQ(0xffULL, self->p.features);
 	EXPECT_EQ(0, self->p.queue);
 	EXPECT_EQ(0ULL, self->p.data_size | self->p.data_mmap_offset |
 		  self->p.release_offset | self->p.reserved1 |

@@ -257,6 +257,30 @@ TEST_F(each, hold_last)
 	EXPECT_QUIET(&self->q);
 }
 
+/* Hints are of sockets, and of operations that set. */
+TEST_F(each, hints)
+{
+	bool is_sock = variant->type == KEVENT_TYPE_SOCKET;
+	static const __u16 ops[] = {
+		ADD, MODIFY, SET, REMOVE, ENABLE, DISABLE, TRIGGER, QUERY
+	};
+	struct kevent_change c;
+	__u64 id = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
+		id = there(self, variant, id, ops[i] != ADD);
+		c = ops[i] == ADD || ops[i] == SET ?
+		    bare(self, variant, ops[i]) :
+		    bare_by_id(self, variant, ops[i], id);
+		c.flags |= KEVENT_HINTS;
+		EXPECT_EQ(is_sock && i < 3 ? 0 : -EINVAL,
+			  do_change(self->q.fd, &c)) TH_LOG("op %u", ops[i]);
+		if (!c.result && ops[i] == ADD)
+			id = c.id;
+	}
+}
+
 static int ask(int kfd, __u64 id, struct kevent_change *c)
 {
 	*c = make_typed(QUERY, 0, 0, 0, KEVENT_BY_ID, 0);

@@ -172,7 +172,7 @@ TEST_F(conn, reset)
 	struct ukevent sum;
 
 	ASSERT_EQ(0, add_sock(q->fd, self->s.fd, SK_RECV | SK_RDHUP,
-			      KEVENT_EDGE, 1, NULL));
+			      HINTS | KEVENT_EDGE, 1, NULL));
 	ASSERT_EQ(0, reset_peer(&self->s));
 	EXPECT_EQ(failed, gather(q, failed, &sum) & failed);
 	EXPECT_EQ(0, is_pending(q));
@@ -180,7 +180,13 @@ TEST_F(conn, reset)
 	/* which is about the bytes that TCP knows of, not about the error */
 	EXPECT_EQ(variant->family == AF_UNIX ? 0 : HINT, sum.flags);
 	EXPECT_EQ((__u64)ECONNRESET, sum.data[1]);
-	/* told, not taken */
+	/* told, not taken; also to who asks for no hints */
+	EXPECT_EQ(0, modify_sock(q->fd, self->s.fd, SK_RECV, 0, 2));
+	EXPECT_EQ(1, take_all(q, &sum));
+	EXPECT_SOCK(&sum, 2, failed, SK_RECV, 0);
+	EXPECT_EQ(0, sum.flags);
+	EXPECT_EQ(0ULL, sum.data[0]);
+	EXPECT_EQ((__u64)ECONNRESET, sum.data[1]);
 	EXPECT_EQ(ECONNRESET, take_error(self->s.fd));
 	EXPECT_EQ(0, take_error(self->s.fd));
 }
@@ -321,7 +327,7 @@ TEST_F(listening, level)
 	struct ukevent_queue *q = &self->q;
 	int i, fd;
 
-	ASSERT_EQ(0, add_sock(q->fd, self->l.fd, SK_ACCEPT, 0, 1, NULL));
+	ASSERT_EQ(0, add_sock(q->fd, self->l.fd, SK_ACCEPT, HINTS, 1, NULL));
 	EXPECT_QUIET(q);
 	ASSERT_EQ(0, knock(&self->l, &self->client[0], 1));
 	EXPECT_EQ(1, ring_reaches(q, 1));
@@ -347,8 +353,8 @@ TEST_F(listening, edge)
 {
 	struct ukevent_queue *q = &self->q;
 
-	ASSERT_EQ(0, add_sock(q->fd, self->l.fd, SK_ACCEPT, KEVENT_EDGE, 1,
-			      NULL));
+	ASSERT_EQ(0, add_sock(q->fd, self->l.fd, SK_ACCEPT, HINTS |
+			      KEVENT_EDGE, 1, NULL));
 	ASSERT_EQ(0, knock(&self->l, &self->client[0], 1));
 	EXPECT_EQ(1, ring_reaches(q, 1));
 	EXPECT_ACCEPT(1, 1);
@@ -364,8 +370,8 @@ TEST_F(listening, oneshot)
 {
 	struct ukevent_queue *q = &self->q;
 
-	ASSERT_EQ(0, add_sock(q->fd, self->l.fd, SK_ACCEPT, KEVENT_ONESHOT, 1,
-			      NULL));
+	ASSERT_EQ(0, add_sock(q->fd, self->l.fd, SK_ACCEPT, HINTS |
+			      KEVENT_ONESHOT, 1, NULL));
 	ASSERT_EQ(0, knock(&self->l, &self->client[0], 1));
 	EXPECT_EQ(1, ring_reaches(q, 1));
 	ASSERT_EQ(0, knock(&self->l, &self->client[1], 2));
@@ -378,8 +384,8 @@ TEST_F(listening, dispatch)
 {
 	struct ukevent_queue *q = &self->q;
 
-	ASSERT_EQ(0, add_sock(q->fd, self->l.fd, SK_ACCEPT, KEVENT_DISPATCH, 1,
-			      NULL));
+	ASSERT_EQ(0, add_sock(q->fd, self->l.fd, SK_ACCEPT, HINTS |
+			      KEVENT_DISPATCH, 1, NULL));
 	ASSERT_EQ(0, knock(&self->l, &self->client[0], 1));
 	EXPECT_EQ(1, ring_reaches(q, 1));
 	EXPECT_ACCEPT(1, 1);
@@ -394,9 +400,25 @@ TEST_F(listening, holds_at_add)
 {
 	ASSERT_EQ(0, knock(&self->l, &self->client[0], 1));
 	ASSERT_EQ(0, knock(&self->l, &self->client[1], 2));
-	ASSERT_EQ(0, add_sock(self->q.fd, self->l.fd, SK_ACCEPT, 0, 1, NULL));
+	ASSERT_EQ(0, add_sock(self->q.fd, self->l.fd, SK_ACCEPT, HINTS, 1,
+			      NULL));
 	EXPECT_EQ(1, in_ring(&self->q));
 	EXPECT_ACCEPT(1, 2);
+}
+
+/* How many there are is told to who asks for it. */
+TEST_F(listening, unasked)
+{
+	struct ukevent_queue *q = &self->q;
+
+	ASSERT_EQ(0, add_sock(q->fd, self->l.fd, SK_ACCEPT, 0, 1, NULL));
+	ASSERT_EQ(0, knock(&self->l, &self->client[0], 1));
+	EXPECT_EQ(1, ring_reaches(q, 1));
+	EXPECT_TAKE_TYPED(q, KEVENT_TYPE_SOCKET, 1, SK_ACCEPT, 0, 0, 0);
+	EXPECT_EQ(1, flush_ring(q));
+	EXPECT_TAKE_TYPED(q, KEVENT_TYPE_SOCKET, 1, SK_ACCEPT, 0, 0, 0);
+	EXPECT_EQ(0, modify_sock(q->fd, self->l.fd, SK_ACCEPT, HINTS, 2));
+	EXPECT_TAKE_HINT(q, 2, SK_ACCEPT, 1, 0);
 }
 
 /* A connection can be asked for in two words; told is what was asked for. */
@@ -705,7 +727,7 @@ TEST_F(connecting, refused)
 
 	close(self->l.fd);
 	self->l.fd = -1;
-	ASSERT_EQ(0, add_sock(q->fd, self->fd, CONNECTING | SK_RDHUP, 0, 1,
+	ASSERT_EQ(0, add_sock(q->fd, self->fd, CONNECTING | SK_RDHUP, HINTS, 1,
 			      NULL));
 	EXPECT_QUIET(q);
 	ASSERT_EQ(0, connect_to(&self->l, self->fd));
@@ -1483,7 +1505,7 @@ TEST_F(tcp, bytes)
 	int total = 0;
 	size_t i;
 
-	ASSERT_EQ(0, add_sock(q->fd, self->s.fd, SK_RECV, 0, 1, NULL));
+	ASSERT_EQ(0, add_sock(q->fd, self->s.fd, SK_RECV, HINTS, 1, NULL));
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		total += sizes[i];
 		ASSERT_EQ(0, send_bytes(&self->s, sizes[i], total));
@@ -1506,7 +1528,7 @@ TEST_F(tcp, bytes_before_fin)
 	__u32 all = SK_RECV | SK_RDHUP;
 	struct ukevent sum;
 
-	ASSERT_EQ(0, add_sock(q->fd, self->s.fd, all, 0, 1, NULL));
+	ASSERT_EQ(0, add_sock(q->fd, self->s.fd, all, HINTS, 1, NULL));
 	ASSERT_EQ(0, send_bytes(&self->s, 500, 500));
 	EXPECT_EQ(1, ring_reaches(q, 1));
 	EXPECT_TAKE_HINT(q, 1, SK_RECV, 500, 0);
@@ -1539,7 +1561,7 @@ TEST_F(tcp, reset_with_data)
 	struct ukevent sum;
 
 	ASSERT_EQ(0, add_sock(q->fd, self->s.fd, SK_RECV | SK_RDHUP,
-			      KEVENT_EDGE, 1, NULL));
+			      HINTS | KEVENT_EDGE, 1, NULL));
 	ASSERT_EQ(0, send_bytes(&self->s, 10, 10));
 	EXPECT_EQ(1, ring_reaches(q, 1));
 	EXPECT_TAKE_HINT(q, 1, SK_RECV, 10, 0);
@@ -1556,7 +1578,7 @@ TEST_F(tcp, reset_with_data)
 
 #define MARK(op, flags, cookie, mark) \
 	mark_sock(self->q.fd, KEVENT_OP_##op, self->s.fd, SK_RECV | SK_RDHUP, \
-		  flags, cookie, mark)
+		  HINTS | (flags), cookie, mark)
 
 TEST_F(tcp, mark_level)
 {
@@ -1653,7 +1675,7 @@ TEST_F(tcp, mark_modified)
 	EXPECT_EQ(0, MARK(MODIFY, 0, 3, 51));
 	EXPECT_QUIET(q);
 	/* MODIFY replaces it: by none, if it has none */
-	EXPECT_EQ(0, modify_sock(q->fd, self->s.fd, SK_RECV, 0, 4));
+	EXPECT_EQ(0, modify_sock(q->fd, self->s.fd, SK_RECV, HINTS, 4));
 	EXPECT_TAKE_HINT(q, 4, SK_RECV, 50, 0);
 	EXPECT_EQ(0, MARK(MODIFY, 0, 5, 51));
 	EXPECT_QUIET(q);
@@ -1672,8 +1694,8 @@ TEST_F(tcp, mark_of_each)
 
 	ASSERT_EQ(0, queue_init(&other, 8));
 	ASSERT_EQ(0, MARK(ADD, 0, 1, 100));
-	ASSERT_EQ(0, mark_sock(other.fd, KEVENT_OP_ADD, self->s.fd, SK_RECV, 0,
-			       2, 10));
+	ASSERT_EQ(0, mark_sock(other.fd, KEVENT_OP_ADD, self->s.fd, SK_RECV,
+			       HINTS, 2, 10));
 	ASSERT_EQ(0, send_bytes(&self->s, 10, 10));
 	EXPECT_EQ(1, ring_reaches(&other, 1));
 	EXPECT_TAKE_HINT(&other, 2, SK_RECV, 10, 0);
@@ -1752,7 +1774,7 @@ TEST_F(tcp, rcvlowat_option)
 	ASSERT_EQ(0, setsockopt(self->s.fd, SOL_SOCKET, SO_RCVLOWAT, &mark,
 				sizeof(mark)));
 	ASSERT_EQ(0, send_bytes(&self->s, 99, 99));
-	ASSERT_EQ(0, add_sock(q->fd, self->s.fd, SK_RECV | SK_RDHUP, 0, 1,
+	ASSERT_EQ(0, add_sock(q->fd, self->s.fd, SK_RECV | SK_RDHUP, HINTS, 1,
 			      NULL));
 	EXPECT_QUIET(q);
 	ASSERT_EQ(0, send_bytes(&self->s, 1, 100));
@@ -1760,7 +1782,7 @@ TEST_F(tcp, rcvlowat_option)
 	EXPECT_TAKE_HINT(q, 1, SK_RECV, 100, 0);
 	ASSERT_EQ(1, recv_bytes(self->s.fd, 1));
 	EXPECT_QUIET(q);
-	EXPECT_EQ(0, modify_sock(q->fd, self->s.fd, SK_RECV, 0, 2));
+	EXPECT_EQ(0, modify_sock(q->fd, self->s.fd, SK_RECV, HINTS, 2));
 	EXPECT_QUIET(q);
 	/* lowering it wakes */
 	mark = 1;

@@ -968,4 +968,62 @@ TEST_F_TIMEOUT(closed, while_waiting, 300)
 	EXPECT_QUIET(&self->q);
 }
 
+/* ---- hints ---- */
+
+FIXTURE(hints)
+{
+	struct ukevent_queue q;
+	struct source s;
+	bool stop;
+};
+
+FIXTURE_SETUP(hints)
+{
+	ASSERT_EQ(0, queue_init(&self->q, 8));
+	ASSERT_EQ(0, sock_pair(&self->s, AF_INET, SOCK_STREAM));
+}
+
+FIXTURE_TEARDOWN(hints)
+{
+	source_close(&self->s);
+	ukevent_queue_exit(&self->q);
+}
+
+static void *bytes_main(void *arg)
+{
+	FIXTURE_DATA(hints) *self = arg;
+
+	while (!__atomic_load_n(&self->stop, __ATOMIC_RELAXED))
+		send(self->s.peer, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return NULL;
+}
+
+/* MODIFY sets cookie and hints in one: a record has both of the same entry. */
+TEST_F_TIMEOUT(hints, as_the_cookie_says, 300)
+{
+	__u64 start = now_ns(CLOCK_MONOTONIC);
+	int seen[2] = { 0, 0 }, wrong = 0;
+	struct ukevent_queue *q = &self->q;
+	pthread_t thread;
+	struct ukevent ev;
+	int i;
+
+	ASSERT_EQ(0, add_sock(q->fd, self->s.fd, SK_RECV, 0, 0, NULL));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, bytes_main, self));
+	for (i = 0; !race_done(start, RACE_MS); i++) {
+		EXPECT_EQ(0, modify_sock(q->fd, self->s.fd, SK_RECV, KEVENT_EDGE |
+					 (i & 1 ? HINTS : 0), i & 1));
+		while (ukevent_take(q, &ev, 1)) {
+			seen[ev.cookie & 1]++;
+			wrong += !!(ev.flags & HINT) != (int)ev.cookie;
+		}
+		recv_bytes(self->s.fd, 65536);
+	}
+	__atomic_store_n(&self->stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, wrong);
+	EXPECT_LT(0, seen[0]);
+	EXPECT_LT(0, seen[1]);
+}
+
 TEST_HARNESS_MAIN

@@ -380,26 +380,63 @@ TEST_F(sock, nothing_made_up)
 	EXPECT_TAKE_SOCK(q, 71, SK_RECV, 0, 0);
 }
 
-/* HINT says that data[0] is known: of TCP only, of those that receive. */
+/*
+ * HINT says that data[0] is known: to who asks for it; of TCP only, of those that
+ * receive.  By a wake-up, by a query of MODIFY and SET, which change it, of ENABLE
+ * and of a level interest, which do not.
+ */
 TEST_F(sock, hint)
 {
 	int tcp = variant->family != AF_UNIX && variant->type == SOCK_STREAM;
 	struct ukevent_queue *q = &self->q;
-	struct ukevent ev = {};
+	__u32 asked, other;
+	size_t m, i;
 
-	ASSERT_EQ(0, ADD(KEVENT_EDGE, 72));
-	ASSERT_EQ(0, source_fire(&self->s));
-	EXPECT_EQ(1, ring_reaches(q, 1));
-	EXPECT_EQ(1, take_all(q, &ev));
-	EXPECT_EQ(tcp ? HINT : 0, ev.flags);
-	EXPECT_EQ(tcp ? 8ULL : 0, ev.data[0]);
-	EXPECT_EQ(0ULL, ev.data[1]);
-	/* a query says the same */
-	EXPECT_EQ(0, modify_sock(q->fd, self->s.fd, SK_RECV, 0, 73));
-	EXPECT_EQ(1, take_all(q, &ev));
-	EXPECT_EQ(tcp ? HINT : 0, ev.flags);
-	EXPECT_EQ(tcp ? 8ULL : 0, ev.data[0]);
-	EXPECT_EQ(0ULL, ev.data[1]);
+#define EXPECT_HINT(cookie, hints, last) \
+	EXPECT_TAKE_TYPED(q, KEVENT_TYPE_SOCKET, cookie, SK_RECV, \
+			  (tcp && (hints) ? HINT : 0) | (last), \
+			  tcp && (hints) ? 8 : 0, 0)
+	for (m = 0; m < ARRAY_SIZE(modes); m++)
+	for (i = 0; i < 2; i++) {
+		struct kevent_change c;
+		__u32 mode = modes[m] | KEVENT_WANT_LAST;
+		int last = modes[m] == KEVENT_ONESHOT ? LAST : 0;
+
+		asked = i ? HINTS : 0;
+		other = HINTS - asked;
+		ASSERT_EQ(0, ADD(asked | mode, 72));
+		ASSERT_EQ(0, source_fire(&self->s));
+		EXPECT_EQ(1, wait_ms(q, 1, TEST_LONG_MS));
+		EXPECT_HINT(72, asked, last);
+		if (modes[m] == KEVENT_DISPATCH) {
+			EXPECT_EQ(0, op_sock(q->fd, KEVENT_OP_ENABLE,
+					     self->s.fd));
+			EXPECT_HINT(72, asked, 0);
+		} else if (!modes[m]) {
+			EXPECT_EQ(1, flush_ring(q));
+			EXPECT_HINT(72, asked, 0);
+		}
+		/* SET modifies, or adds; it is what the last entry says */
+		c = make_sock(KEVENT_OP_SET, self->s.fd, SK_RECV,
+			      other | KEVENT_DISPATCH, 73);
+		EXPECT_EQ(0, do_change(q->fd, &c));
+		EXPECT_HINT(73, other, 0);
+		EXPECT_EQ(0, modify_sock(q->fd, self->s.fd, SK_RECV,
+					 asked | KEVENT_DISPATCH, 74));
+		EXPECT_HINT(74, asked, 0);
+		EXPECT_EQ(0, source_drain(&self->s));
+		EXPECT_EQ(0, modify_sock(q->fd, self->s.fd, SK_RECV,
+					 other | mode, 75));
+		EXPECT_QUIET(q);
+		ASSERT_EQ(0, source_fire(&self->s));
+		EXPECT_EQ(1, wait_ms(q, 1, TEST_LONG_MS));
+		EXPECT_HINT(75, other, last);
+		remove_sock(q->fd, self->s.fd);
+		take_all(q, NULL);
+		EXPECT_EQ(0, source_drain(&self->s));
+		EXPECT_QUIET(q);
+	}
+#undef EXPECT_HINT
 }
 
 TEST_F(sock, sleeper)
@@ -758,7 +795,8 @@ TEST_F(errors, flags)
 
 	for (op = KEVENT_OP_ADD; op <= KEVENT_OP_DISABLE; op++) {
 		takes = flags_taken(op) |
-			(op == KEVENT_OP_ADD ? KEVENT_EXCLUSIVE : 0);
+			(op == KEVENT_OP_ADD ? KEVENT_EXCLUSIVE : 0) |
+			(op <= KEVENT_OP_MODIFY ? HINTS : 0);
 		for (bit = 0; bit < 32; bit++) {
 			if (op != KEVENT_OP_ADD)
 				ASSERT_EQ(0, add_sock(self->kfd, self->fd,

@@ -24,6 +24,7 @@
 
 #define LAST		KEVENT_REC_LAST
 #define HINT		KEVENT_REC_HINT
+#define HINTS		KEVENT_HINTS
 
 /* ---- changes ---- */
 

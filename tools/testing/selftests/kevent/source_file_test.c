@@ -830,7 +830,7 @@ TEST_F(fdinfo, interests)
 	c[1] = make_user(KEVENT_OP_ADD, 9, KEVENT_DISPATCH | KEVENT_WANT_LAST |
 			 KEVENT_START_DISABLED, 1);
 	c[2] = make_typed(KEVENT_OP_ADD, KEVENT_TYPE_SOCKET, self->s.fd,
-			  KEVENT_SOCK_RECV | KEVENT_SOCK_RDHUP, 0, 2);
+			  KEVENT_SOCK_RECV | KEVENT_SOCK_RDHUP, KEVENT_HINTS, 2);
 	c[2].param[KEVENT_SOCK_LOWAT] = 4321;
 	c[3] = make_change(KEVENT_OP_ADD, self->fd, EV_IN, KEVENT_ONESHOT |
 			   KEVENT_EXCLUSIVE, 3);
@@ -872,6 +872,7 @@ TEST_F(fdinfo, interests)
 		  l.events & ~(KEVENT_SOCK_HUP | KEVENT_SOCK_ERROR));
 	EXPECT_EQ(0U, l.flags);
 	EXPECT_EQ(4321, own_part(&l, " lowat: "));
+	EXPECT_EQ(1, own_part(&l, " hints: "));
 
 	ASSERT_EQ(0, next_line(info, &l));
 	EXPECT_EQ(c[3].id, l.id);

@@ -230,7 +230,7 @@ TEST_F(trace, socket)
 
 	ASSERT_EQ(0, source_open(&s, SRC_TCP4));
 	c = make_typed(KEVENT_OP_ADD, KEVENT_TYPE_SOCKET, s.fd,
-		       KEVENT_SOCK_RECV, KEVENT_EDGE, COOKIE);
+		       KEVENT_SOCK_RECV, KEVENT_EDGE | KEVENT_HINTS, COOKIE);
 	ASSERT_EQ(0, do_change(self->q.fd, &c));
 	ASSERT_EQ(0, trace_clear(&self->tracer));
 	ASSERT_EQ(1, send(s.peer, "x", 1, 0));
