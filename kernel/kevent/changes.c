@@ -111,15 +111,16 @@ static int kevent_check_change(struct kevent_entry *entry)
 	refused = &kevent_refused[i];
 	ops = refused->ops;
 	entry->ops = ops;
-	if ((change->flags & refused->flags) | (modes & (modes - 1)) |
+	if ((change->flags & refused->flags) |
 	    (change->events & refused->events) | refused->error |
 	    (change->flags & KEVENT_BY_ID ? change->ident : change->id) |
 	    change->reserved[0] | change->reserved[1])
 		return refused->error ?: -EINVAL;
 	if (refused->flags & KEVENT_SETS)
 		return kevent_check_plain(change, ops);
-	if (change->flags & KEVENT_HOLD_LAST &&
-	    ~change->flags & (KEVENT_DISPATCH | KEVENT_WANT_LAST))
+	if (modes & (modes - 1) ||
+	    (change->flags & KEVENT_HOLD_LAST &&
+	     ~change->flags & (KEVENT_DISPATCH | KEVENT_WANT_LAST)))
 		return -EINVAL;
 	if (ops->check)
 		return ops->check(change);
@@ -161,12 +162,10 @@ static u16 kevent_set_flags(const struct kevent_source_ops *ops, u32 flags)
 }
 
 /* An interest that was added or modified may be the queue's first level one. */
-static void kevent_note_level(const struct kevent *k)
+static inline void kevent_note_level(struct kevent_user *user, u16 flags)
 {
-	struct kevent_user *user = k->user;
-
 	lockdep_assert_held(&user->lock);
-	if (k->flags & KEVENT_MODES || user->attention & KEVENT_A_LEVEL)
+	if (likely(flags & KEVENT_MODES || user->attention & KEVENT_A_LEVEL))
 		return;
 	user->attention |= KEVENT_A_LEVEL;
 	kevent_ring_write_flags(user);
@@ -180,7 +179,7 @@ static void kevent_activate(struct kevent *k, u32 bits)
 	k->flags &= ~KEVENT_F_NEW;
 	if (k->flags & KEVENT_F_DISABLED)
 		k->flags &= ~KEVENT_F_QUERY;
-	kevent_note_level(k);
+	kevent_note_level(k->user, k->flags);
 	kevent_settle(k, bits);
 	if (k->flags & KEVENT_F_QUERY)
 		kevent_defer_query(k);
@@ -330,7 +329,7 @@ static inline void kevent_replace(struct kevent *k,
 	WRITE_ONCE(k->events, change->events | ops->always_events);
 	if (ops->set)
 		ops->set(k, change);
-	kevent_note_level(k);
+	kevent_note_level(k->user, flags);
 }
 
 /* MODIFY where wake-ups may go on. */
@@ -393,7 +392,7 @@ static int kevent_modify_anew(struct kevent *k,
 	return 0;
 }
 
-static int kevent_modify(struct kevent *k, bool pinned, struct file *file,
+static int kevent_modify(struct kevent *k, bool pinned,
 			 const struct kevent_change *change)
 	__releases(k->user->lock)
 {
@@ -402,9 +401,7 @@ static int kevent_modify(struct kevent *k, bool pinned, struct file *file,
 
 	if (k->flags & KEVENT_F_GONE)
 		ret = -ENOENT;
-	if (!ret && file && ops->check_file)
-		ret = ops->check_file(change, file);
-	if (!ret && ops->check_modify)
+	else if (ops->check_modify)
 		ret = ops->check_modify(k, change);
 	if (ret) {
 		kevent_unlock_irq(k->user);
@@ -469,9 +466,9 @@ static int kevent_disable(struct kevent *k, bool pinned)
 
 /*
  * Apply a change to an interest that was found, and has not ended.  If not @pinned
- * the last reference to its file is gone; @file is NULL then, and if there is none.
+ * the last reference to its file is gone.
  */
-static int kevent_change_found(struct kevent *k, bool pinned, struct file *file,
+static int kevent_change_found(struct kevent *k, bool pinned,
 			       struct kevent_change *change)
 	__releases(k->user->lock)
 {
@@ -493,7 +490,7 @@ static int kevent_change_found(struct kevent *k, bool pinned, struct file *file,
 	default:	/* MODIFY, SET */
 		if (change->op == KEVENT_OP_SET)
 			change->id = k->id;
-		return kevent_modify(k, pinned, file, change);
+		return kevent_modify(k, pinned, change);
 	}
 }
 
@@ -512,7 +509,7 @@ static int kevent_change_by_fd(struct kevent_user *user,
 		kevent_lock_irq(user);
 		k = kevent_find_file(user, change->type, fd_file(f), change->ident);
 		if (k)
-			return kevent_change_found(k, true, fd_file(f), change);
+			return kevent_change_found(k, true, change);
 		kevent_unlock_irq(user);
 		if (change->op != KEVENT_OP_SET)
 			return -ENOENT;
@@ -532,7 +529,7 @@ static int kevent_change_by_number(struct kevent_user *user,
 		kevent_lock_irq(user);
 		k = kevent_find_number(user, change->type, change->ident);
 		if (k)
-			return kevent_change_found(k, true, NULL, change);
+			return kevent_change_found(k, true, change);
 		kevent_unlock_irq(user);
 		if (change->op != KEVENT_OP_SET)
 			return -ENOENT;
@@ -599,7 +596,7 @@ static int kevent_change_by_id(struct kevent_user *user,
 	if (forget)
 		kevent_remove(k, pinned, forget);
 	else
-		ret = kevent_change_found(k, pinned, file, change);
+		ret = kevent_change_found(k, pinned, change);
 	if (file)
 		fput(file);
 	return ret;

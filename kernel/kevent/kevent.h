@@ -302,8 +302,7 @@ struct kevent_entry {
  *	negative error number; looks at nothing else.  NULL: they must be 0.
  * @look_up: find what an ADD names and set the path.  0 or a negative error
  *	number.  May read user memory, no lock is held.  NULL: nothing to find
- * @check_file: may @file be watched with this ADD or MODIFY?  0 or a negative
- *	error number.  user->lock may be held
+ * @check_file: may @file be watched with this ADD?  0 or a negative error number
  * @check_modify: may @k be changed like that?  0 or a negative error number.
  *	user->lock is held.  NULL: yes
  * @attach: hook @k into its source and return the events that hold now, or a

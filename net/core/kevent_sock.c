@@ -278,18 +278,29 @@ static int kevent_sock_check(const struct kevent_change *change)
 	return 0;
 }
 
+/* What is only told of TCP. */
+static int kevent_sock_check_tcp(const struct kevent_change *change,
+				 const struct sock *sk)
+{
+	if (change->param[KEVENT_SOCK_LOWAT] > 1 && !kevent_sock_plain(sk))
+		return -EOPNOTSUPP;
+	if (change->events & KEVENT_SOCK_CONNECT && !kevent_sock_is_tcp(sk))
+		return -EOPNOTSUPP;
+	return 0;
+}
+
 static int kevent_sock_check_file(const struct kevent_change *change,
 				  struct file *file)
 {
 	struct socket *sock = sock_from_file(file);
 
-	if (!sock)
-		return -ENOTSOCK;
-	if (change->param[KEVENT_SOCK_LOWAT] > 1 && !kevent_sock_plain(sock->sk))
-		return -EOPNOTSUPP;
-	if (change->events & KEVENT_SOCK_CONNECT && !kevent_sock_is_tcp(sock->sk))
-		return -EOPNOTSUPP;
-	return 0;
+	return sock ? kevent_sock_check_tcp(change, sock->sk) : -ENOTSOCK;
+}
+
+static int kevent_sock_check_modify(const struct kevent *k,
+				    const struct kevent_change *change)
+{
+	return kevent_sock_check_tcp(change, kevent_sk(k));
 }
 
 /* What ->poll is asked for in these words, it knows by others. */
@@ -354,6 +365,7 @@ const struct kevent_source_ops kevent_sock_ops = {
 	.set_flags	= KEVENT_HINTS,
 	.check		= kevent_sock_check,
 	.check_file	= kevent_sock_check_file,
+	.check_modify	= kevent_sock_check_modify,
 	.attach		= kevent_sock_attach,
 	.detach		= kevent_hook_detach,
 	.free		= kevent_hook_free,
