@@ -125,43 +125,78 @@ struct ukevent_queue {
 	size_t			consumer_size;
 };
 
-/* The four calls, as they are but for the error convention. */
+/*
+ * The four calls, as they are but for the error convention: syscall(2) would put the
+ * error in errno, which was to be saved before each call.
+ */
+#if defined(__x86_64__) && defined(__LP64__) && !defined(syscall)
 
-static inline long ukevent_result(long ret, int saved)
+static inline long ukevent_call4(long nr, long a, long b, long c, long d)
 {
-	if (ret >= 0)
-		return ret;
-	ret = -errno;
-	errno = saved;
+	register long r10 __asm__("r10") = d;
+	long ret;
+
+	__asm__ volatile("syscall" : "=a" (ret)
+			 : "a" (nr), "D" (a), "S" (b), "d" (c), "r" (r10)
+			 : "rcx", "r11", "memory");
 	return ret;
 }
+
+static inline long ukevent_call6(long nr, long a, long b, long c, long d, long e,
+				 long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall" : "=a" (ret)
+			 : "a" (nr), "D" (a), "S" (b), "d" (c), "r" (r10),
+			   "r" (r8), "r" (r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+#else
+
+static inline long ukevent_call6(long nr, long a, long b, long c, long d, long e,
+				 long f)
+{
+	int saved = errno;
+	long ret = syscall(nr, a, b, c, d, e, f);
+
+	if (ret < 0) {
+		ret = -errno;
+		errno = saved;
+	}
+	return ret;
+}
+
+static inline long ukevent_call4(long nr, long a, long b, long c, long d)
+{
+	return ukevent_call6(nr, a, b, c, d, 0, 0);
+}
+
+#endif
 
 static inline int sys_kevent_create(struct kevent_params *params, size_t size,
 				    uint32_t flags)
 {
-	int saved = errno;
-
-	return ukevent_result(syscall(__NR_kevent_create, params, size, flags),
-			      saved);
+	return ukevent_call4(__NR_kevent_create, (long)params, size, flags, 0);
 }
 
 static inline int sys_kevent_ctl(int fd, struct kevent_change *changes,
 				 uint32_t nr, uint32_t change_size,
 				 uint32_t flags)
 {
-	int saved = errno;
-
-	return ukevent_result(syscall(__NR_kevent_ctl, fd, changes, nr,
-				      change_size, flags), saved);
+	return ukevent_call6(__NR_kevent_ctl, fd, (long)changes, nr, change_size,
+			     flags, 0);
 }
 
 static inline int sys_kevent_wait(int fd, uint32_t min_nr,
 				  struct kevent_wait_args *args, size_t size)
 {
-	int saved = errno;
-
-	return ukevent_result(syscall(__NR_kevent_wait, fd, min_nr, args,
-				      size), saved);
+	return ukevent_call4(__NR_kevent_wait, fd, min_nr, (long)args, size);
 }
 
 static inline int sys_kevent_get_events(int fd, struct ukevent *buf,
@@ -169,10 +204,8 @@ static inline int sys_kevent_get_events(int fd, struct ukevent *buf,
 					struct kevent_wait_args *args,
 					size_t size)
 {
-	int saved = errno;
-
-	return ukevent_result(syscall(__NR_kevent_get_events, fd, buf, min_nr,
-				      max_nr, args, size), saved);
+	return ukevent_call6(__NR_kevent_get_events, fd, (long)buf, min_nr, max_nr,
+			     (long)args, size);
 }
 
 /**
