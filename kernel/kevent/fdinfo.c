@@ -50,7 +50,7 @@ void kevent_show_fdinfo(struct seq_file *m, struct file *file)
 	kevent_ring_refresh(user);
 	seq_printf(m, "entries: %u produced: %llu consumed: %llu pending: %d interests: %u\n",
 		   user->mask + 1, user->produced, user->consumed,
-		   user->attention & KEVENT_A_PENDING, user->nr_kevents);
+		   !!(user->attention & KEVENT_A_HELD_BACK), user->nr_kevents);
 	seq_printf(m, "backlog: %u deferred: %u recheck: %u\n",
 		   user->nr_listed[KEVENT_BACKLOG],
 		   user->nr_listed[KEVENT_DEFERRED],

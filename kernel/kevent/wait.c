@@ -471,7 +471,8 @@ static int kevent_copy_records(struct kevent_user *user,
 int kevent_wait_copy(struct kevent_user *user, struct ukevent __user *buf,
 		     u32 min_nr, u32 max_nr, struct kevent_wait_spec *spec)
 {
-	bool fault = false;
+	/* A minimum of 0 does not sleep, nor for a turn to copy. */
+	bool may_sleep = spec->may_sleep && min_nr, fault = false;
 	u32 need, missing;
 	int ret;
 
@@ -487,14 +488,14 @@ int kevent_wait_copy(struct kevent_user *user, struct ukevent __user *buf,
 			missing = 0;
 		ret = kevent_copy_records(user, buf + spec->copied,
 					  max_nr - spec->copied,
-					  spec->may_sleep, &fault);
+					  may_sleep, &fault);
 		if (ret < 0)
 			return spec->copied ?: ret;
 		spec->copied += ret;
 		if (fault)
 			return spec->copied ?: -EFAULT;
 		/* Nor does who must not sleep wait for the one who copies now. */
-		if (spec->copied >= min_nr || !missing || !(ret || spec->may_sleep))
+		if (spec->copied >= min_nr || !missing || !(ret || may_sleep))
 			return spec->copied;
 	}
 }

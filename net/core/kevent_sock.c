@@ -300,6 +300,10 @@ static int kevent_sock_check_file(const struct kevent_change *change,
 static int kevent_sock_check_modify(const struct kevent *k,
 				    const struct kevent_change *change)
 {
+	/* As it was when it was hooked: SMC may have become TCP since. */
+	if (!kevent_to_sock(k)->known && (change->events & KEVENT_SOCK_CONNECT ||
+					  change->param[KEVENT_SOCK_LOWAT] > 1))
+		return -EOPNOTSUPP;
 	return kevent_sock_check_tcp(change, kevent_sk(k));
 }
 

@@ -633,9 +633,8 @@ static inline int ukevent_dequeue_shared_args(struct ukevent_queue *q,
 			return n;
 		entered = 1;
 	}
-	if (ukevent_flush_due(q, 0) ||
-	    (__atomic_load_n(&q->sleepers, __ATOMIC_RELAXED) &&
-	     __atomic_load_n(q->flags, __ATOMIC_RELAXED) & KEVENT_RING_LEVEL))
+	/* Who sleeps does not see the index move: what is held back is for them. */
+	if (ukevent_flush_due(q, __atomic_load_n(&q->sleepers, __ATOMIC_RELAXED) != 0))
 		ukevent_enter(q, NULL, 0, 0);
 	return n;
 }

@@ -36,8 +36,8 @@
  * @nr: changes gathered
  * @room: places for them; fewer while @failed is called
  * @failed: called for each change that failed, with its result; may be NULL.  It may
- *	gather changes itself.  Records of the turn are handled after it: nothing is
- *	freed there that one of them may name
+ *	gather a change itself, not again one that fails for good.  Records of the
+ *	turn are handled after it: nothing is freed there that one of them may name
  * @interest: NULL, or whom to ask for what a record of %KEVENT_TYPE_POLL or
  *	%KEVENT_TYPE_SOCKET is about, see ukevent_ask()
  * @data: the program's own
@@ -146,7 +146,8 @@ static inline uint32_t ukevent_flush(struct ukevent_loop *loop)
  */
 static inline struct kevent_change *ukevent_next(struct ukevent_loop *loop)
 {
-	if (loop->nr == loop->room)
+	/* Those that failed may have gathered as many. */
+	while (loop->nr == loop->room)
 		ukevent_settle(loop, 0);
 	return loop->change + loop->nr++;
 }
@@ -159,7 +160,7 @@ static inline struct kevent_change *ukevent_next(struct ukevent_loop *loop)
  */
 static inline void ukevent_together(struct ukevent_loop *loop, uint32_t nr)
 {
-	if (loop->room - loop->nr < nr)
+	while (loop->room - loop->nr < nr)
 		ukevent_settle(loop, 0);
 }
 

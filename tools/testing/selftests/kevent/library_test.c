@@ -605,6 +605,46 @@ struct pool {
 	unsigned int		done;
 };
 
+/* Who takes records while others sleep has the kernel publish what it holds back. */
+TEST(held_back_for_sleepers)
+{
+	struct ukevent_queue q;
+	struct ukevent ev[2];
+	int i;
+
+	ASSERT_EQ(0, queue_init(&q, 8));
+	ASSERT_EQ(0, ukevent_add(&q, KEVENT_TYPE_USER, 1, 0, KEVENT_EDGE, 7));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, ukevent_trigger(&q, 1, i));
+	ASSERT_EQ(2, in_ring(&q));
+	ASSERT_EQ(1, is_pending(&q));
+	q.sleepers = 1;		/* as if one slept */
+	EXPECT_EQ(2, ukevent_dequeue_shared(&q, ev, 2, 0));
+	EXPECT_EQ(1, in_ring(&q));
+	q.sleepers = 0;
+	ukevent_queue_exit(&q);
+}
+
+/* All fail, and each failure gathers another one: none lands outside. */
+TEST_F(loop, all_fail_and_gather)
+{
+	struct kevent_change *e;
+	unsigned int i;
+
+	self->told.more = 1;
+	for (i = 0; i < UKEVENT_GATHERED; i++)
+		ukevent_prep_op(ukevent_next(&self->loop), KEVENT_OP_ENABLE,
+				KEVENT_TYPE_USER, 1000 + i, 0);
+	e = ukevent_next(&self->loop);
+	ASSERT_LE(self->loop.nr, UKEVENT_GATHERED);
+	EXPECT_EQ(&self->loop.change[0], e);
+	EXPECT_EQ((unsigned int)UKEVENT_GATHERED, self->told.nr);
+	EXPECT_EQ((unsigned int)UKEVENT_GATHERED, self->told.added);
+	/* what they gathered was applied to make room */
+	ukevent_prep_op(e, KEVENT_OP_REMOVE, KEVENT_TYPE_USER, 1, 0);
+	EXPECT_EQ(0U, ukevent_flush(&self->loop));
+}
+
 static void pool_failed(struct ukevent_loop *loop,
 			const struct kevent_change *change)
 {
