@@ -58,8 +58,9 @@
  *   kevent_wait(): BACKLOG -> publication, DEFERRED -> query or publication,
  *             RECHECK -> query
  *
- * PENDING in the ring is set while BACKLOG or DEFERRED is not empty, or the last
- * kevent_wait() has left out some of RECHECK.
+ * PENDING in the ring is set while BACKLOG or DEFERRED is not empty, after a
+ * kevent_wait() that has left out some of RECHECK, and after a callback of timers
+ * that has left some over, see timer.c.
  *
  * End of an interest
  * ------------------
@@ -617,21 +618,18 @@ void kevent_detach(struct kevent *k)
 }
 
 /**
- * kevent_reap - detach one-shots that have ended
+ * kevent_reap_listed - kevent_reap() where there are some
  * @user: the queue
  * @closing: it has no file any more, and what it did not consume is passed on
  *
  * Process context, no locks.
  */
-void kevent_reap(struct kevent_user *user, bool closing)
+void kevent_reap_listed(struct kevent_user *user, bool closing)
 {
 	struct kevent *k;
 	struct file *file;
 	u32 pass_on;
 
-	/* One that ends right now is for the next call. */
-	if (likely(!data_race(user->nr_listed[KEVENT_REAP])))
-		return;
 	spin_lock_irq(&user->lock);
 	while ((k = list_first_entry_or_null(&user->lists[KEVENT_REAP],
 					     struct kevent, link))) {

@@ -410,7 +410,21 @@ bool kevent_source_gone(struct kevent *k);
 void kevent_release_held(struct kevent *k);
 void kevent_put(struct kevent *k);
 void kevent_detach(struct kevent *k);
-void kevent_reap(struct kevent_user *user, bool closing);
+void kevent_reap_listed(struct kevent_user *user, bool closing);
+
+/**
+ * kevent_reap - detach one-shots that have ended
+ * @user: the queue
+ * @closing: it has no file any more, and what it did not consume is passed on
+ *
+ * Process context, no locks.
+ */
+static inline void kevent_reap(struct kevent_user *user, bool closing)
+{
+	/* One that ends right now is for the next call. */
+	if (unlikely(data_race(user->nr_listed[KEVENT_REAP])))
+		kevent_reap_listed(user, closing);
+}
 
 /* table.c */
 

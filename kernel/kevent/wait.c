@@ -207,9 +207,7 @@ static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 	struct kevent *k;
 	u32 unread, bits, looks = 0;
 
-	/* One that ends right now is for the next call. */
-	if (unlikely(data_race(user->nr_listed[KEVENT_REAP])))
-		kevent_reap(user, false);
+	kevent_reap(user, false);
 
 	kevent_lock_irq(user);
 	kevent_ring_refresh(user);
