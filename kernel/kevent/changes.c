@@ -151,7 +151,7 @@ static u16 kevent_mode_flags(const struct kevent_source_ops *ops, u32 flags)
 	if (ops->ends)
 		return KEVENT_ONESHOT;
 	flags &= KEVENT_MODES;
-	return flags || ops->rereadable ? flags : KEVENT_EDGE;
+	return flags || (ops->rereadable && !ops->no_level) ? flags : KEVENT_EDGE;
 }
 
 /* The flags that ADD and MODIFY set. */
@@ -174,15 +174,8 @@ static inline void kevent_note_level(struct kevent_user *user, u16 flags)
 /* The source is attached: let what it said meanwhile out.  user->lock is held. */
 static void kevent_activate(struct kevent *k, u32 bits)
 {
-	bits |= k->pending;
-	k->pending = 0;
-	k->flags &= ~KEVENT_F_NEW;
-	if (k->flags & KEVENT_F_DISABLED)
-		k->flags &= ~KEVENT_F_QUERY;
 	kevent_note_level(k->user, k->flags);
-	kevent_settle(k, bits);
-	if (k->flags & KEVENT_F_QUERY)
-		kevent_defer_query(k);
+	kevent_release_busy(k, bits);
 }
 
 /*
@@ -225,7 +218,7 @@ static struct kevent *kevent_new(struct kevent_user *user,
 	*k = (struct kevent){
 		.user	= user,
 		.events	= change->events | ops->always_events,
-		.flags	= KEVENT_F_NEW | kevent_set_flags(ops, change->flags) |
+		.flags	= KEVENT_F_BUSY | kevent_set_flags(ops, change->flags) |
 			  (change->flags & KEVENT_EXCLUSIVE) |
 			  (ops->fill ? KEVENT_F_DATA : 0),
 		.type	= ops->type,
@@ -295,6 +288,16 @@ static void kevent_put_settled(struct kevent *k, u32 bits)
 	kevent_unlock_irq(user);
 }
 
+/* Ask the source, or have the next wait do so. */
+static u32 kevent_query(struct kevent *k, const struct kevent_source_ops *ops)
+{
+	if (unlikely(ops->query_in_wait)) {
+		kevent_trigger_query(k, 0);
+		return 0;
+	}
+	return ops->query(k);
+}
+
 /*
  * Take an interest that is modified or disabled off the way of its events.  If
  * the source can be read again, forget what was not published, a query will tell
@@ -362,7 +365,7 @@ static int kevent_modify_attached(struct kevent *k, bool pinned,
 		kevent_hook_pass_on(k, pass_on);
 	if (ops->modified)
 		ops->modified(k);
-	kevent_put_settled(k, query && ops->query ? ops->query(k) : 0);
+	kevent_put_settled(k, query && ops->query ? kevent_query(k, ops) : 0);
 	return 0;
 }
 
@@ -376,7 +379,7 @@ static int kevent_modify_anew(struct kevent *k,
 	u32 bits;
 
 	kevent_forget(k);
-	k->flags |= KEVENT_F_NEW;
+	k->flags |= KEVENT_F_BUSY;
 	k->refs++;
 	kevent_unlock_irq(user);
 
@@ -440,7 +443,7 @@ static int kevent_enable(struct kevent *k, bool pinned)
 	 * the query sees what it was about.
 	 */
 	if (query)
-		kevent_put_settled(k, ops->query(k));
+		kevent_put_settled(k, kevent_query(k, ops));
 	return 0;
 }
 
@@ -474,6 +477,11 @@ static int kevent_change_found(struct kevent *k, bool pinned,
 {
 	u16 forget = 0;
 
+	/* Nobody adds it, the mutex is held: a wait is reading what it is to tell. */
+	if (unlikely(k->flags & KEVENT_F_BUSY) && change->op != KEVENT_OP_ENABLE) {
+		kevent_unlock_irq(k->user);
+		return -EBUSY;
+	}
 	if (change->op == KEVENT_OP_REMOVE) {
 		if (change->flags & KEVENT_NO_LAST)
 			forget = KEVENT_F_HELD | KEVENT_WANT_LAST;

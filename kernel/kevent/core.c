@@ -113,6 +113,12 @@
 #include "table.h"
 #include "trigger.h"
 
+/* Is what is on @list to be published, or asked for, by the next wait? */
+static inline bool kevent_is_held_back(enum kevent_list list)
+{
+	return list == KEVENT_BACKLOG || list == KEVENT_DEFERRED;
+}
+
 /**
  * kevent_list_move - put an interest on a list, or on none
  * @k: the interest; user->lock is held
@@ -125,9 +131,15 @@ void kevent_list_move(struct kevent *k, enum kevent_list list)
 	lockdep_assert_held(&user->lock);
 	if (k->list != KEVENT_NO_LIST) {
 		list_del(&k->link);
-		if (!--user->nr_listed[k->list] && user->attention & KEVENT_A_LEFT &&
-		    k->list == KEVENT_RECHECK)
-			kevent_ring_set_left(user, false);
+		if (!--user->nr_listed[k->list]) {
+			if (user->attention & KEVENT_A_LEFT && k->list == KEVENT_RECHECK)
+				kevent_ring_set_left(user, false);
+		} else if (k->list == KEVENT_ROOM) {
+			user->need_query = true;	/* its turn is the next one's */
+		}
+		/* What it owes is for a query as well. */
+		if (k->list == KEVENT_OWES && kevent_is_held_back(list))
+			k->flags |= KEVENT_F_QUERY;
 		k->flags &= ~KEVENT_F_LISTED;
 	}
 	k->list = list;
@@ -135,9 +147,14 @@ void kevent_list_move(struct kevent *k, enum kevent_list list)
 		list_add_tail(&k->link, &user->lists[list]);
 		user->nr_listed[list]++;
 		k->flags |= KEVENT_F_LISTED;
+		/* PENDING may be set for those that nobody who polls waits for. */
+		if (kevent_is_held_back(list) && user->nr_listed[KEVENT_BACKLOG] +
+						 user->nr_listed[KEVENT_DEFERRED] == 1)
+			user->poll_due = true;
 	}
 	if (user->attention & KEVENT_A_PENDING &&
-	    !user->nr_listed[KEVENT_BACKLOG] && !user->nr_listed[KEVENT_DEFERRED])
+	    !(user->nr_listed[KEVENT_BACKLOG] | user->nr_listed[KEVENT_DEFERRED] |
+	      user->nr_listed[KEVENT_ROOM] | user->nr_listed[KEVENT_SHARE]))
 		kevent_ring_clear_pending(user);
 }
 
@@ -233,13 +250,15 @@ static void kevent_published(struct kevent *k)
 		kevent_await_ack(k);
 		kevent_list_move(k, KEVENT_NO_LIST);
 	} else if (k->flags & KEVENT_F_QUERY) {
-		if (k->list != KEVENT_DEFERRED)
+		if (k->list != KEVENT_DEFERRED && k->list != KEVENT_ROOM &&
+		    k->list != KEVENT_SHARE)
 			kevent_list_move(k, KEVENT_DEFERRED);
 		kevent_ring_set_pending(k->user);
 		k->user->need_query = true;
 	} else if (!(k->flags & KEVENT_EDGE)) {
 		kevent_list_move(k, KEVENT_RECHECK);
-	} else if (k->list != KEVENT_NO_LIST) {
+	} else if (k->list != KEVENT_NO_LIST && k->list != KEVENT_OWES &&
+		   k->list != KEVENT_ROOM) {
 		kevent_list_move(k, KEVENT_NO_LIST);
 	}
 }
@@ -283,6 +302,31 @@ static __always_inline void kevent_publish(struct kevent *k, u32 bits)
 	}
 	if ((k->flags & (KEVENT_EDGE | KEVENT_F_QUERY | KEVENT_F_LAST_DUE)) !=
 	    KEVENT_EDGE || k->list != KEVENT_NO_LIST)
+		kevent_published(k);
+}
+
+/**
+ * kevent_publish_bytes - publish a record of bytes, for which the ring has room
+ * @k: the interest, neither disabled nor dead, or BUSY; user->lock is held
+ * @data0: data words of the record
+ * @data1: the second
+ *
+ * It does not count among the interest's own unread records: what bounds those with
+ * bytes is their memory, and none is ever left out.
+ */
+void kevent_publish_bytes(struct kevent *k, u64 data0, u64 data1)
+{
+	const u64 data[2] = { data0, data1 };
+	u16 record_flags = 0;
+
+	lockdep_assert_held(&k->user->lock);
+	if ((k->flags & (KEVENT_ONESHOT | KEVENT_WANT_LAST)) ==
+	    (KEVENT_ONESHOT | KEVENT_WANT_LAST))
+		record_flags = KEVENT_REC_LAST;
+	trace_kevent_publish(k, KEVENT_STREAM_RECV);
+	kevent_ring_push(k->user, k, KEVENT_STREAM_RECV, record_flags, data);
+	if (unlikely(k->flags & (KEVENT_ONESHOT | KEVENT_DISPATCH)) &&
+	    !(k->flags & KEVENT_F_DEAD))
 		kevent_published(k);
 }
 
@@ -391,10 +435,29 @@ void kevent_settle(struct kevent *k, u32 bits)
 	bits &= k->events;
 	if (!bits || k->flags & KEVENT_F_DEAD)
 		return;
-	if (!(k->flags & (KEVENT_F_NEW | KEVENT_F_DISABLED)))
+	if (!(k->flags & (KEVENT_F_BUSY | KEVENT_F_DISABLED)))
 		kevent_deliver(k, bits);
-	else if (k->flags & KEVENT_F_NEW || !kevent_ops(k)->rereadable)
+	else if (k->flags & KEVENT_F_BUSY || !kevent_ops(k)->rereadable)
 		k->pending |= bits;
+}
+
+/**
+ * kevent_release_busy - attach, or a read, is over: let out what was said meanwhile
+ * @k: the interest, BUSY; user->lock is held
+ * @bits: events that hold
+ *
+ * May free @k if its caller has no reference.
+ */
+void kevent_release_busy(struct kevent *k, u32 bits)
+{
+	bits |= k->pending;
+	k->pending = 0;
+	k->flags &= ~KEVENT_F_BUSY;
+	if (k->flags & (KEVENT_F_DISABLED | KEVENT_F_DEAD))
+		k->flags &= ~KEVENT_F_QUERY;
+	kevent_settle(k, bits);
+	if (k->flags & KEVENT_F_QUERY)
+		kevent_defer_query(k);
 }
 
 /* Have the source asked; user->lock is held. */
@@ -403,7 +466,7 @@ static void kevent_ask(struct kevent *k)
 	if (k->flags & (KEVENT_F_DEAD | KEVENT_F_DISABLED))
 		return;
 	k->flags |= KEVENT_F_QUERY;
-	if (!(k->flags & KEVENT_F_NEW))
+	if (!(k->flags & KEVENT_F_BUSY))
 		kevent_defer_query(k);
 }
 
@@ -469,7 +532,8 @@ void kevent_defer_query(struct kevent *k)
 	struct kevent_user *user = k->user;
 
 	/* From the backlog it comes here when it was published. */
-	if (k->list != KEVENT_BACKLOG && k->list != KEVENT_DEFERRED)
+	if (k->list != KEVENT_BACKLOG && k->list != KEVENT_DEFERRED &&
+	    k->list != KEVENT_ROOM)
 		kevent_list_move(k, KEVENT_DEFERRED);
 	kevent_ring_set_pending(user);
 	user->need_query = true;

@@ -26,7 +26,7 @@ static void kevent_show(struct seq_file *m, const struct kevent *k)
 		   k->events & ops->valid_events, k->cookie,
 		   k->flags & KEVENT_F_USER);
 	/* What is being attached has nothing to show yet. */
-	if (ops->show && !(k->flags & KEVENT_F_NEW))
+	if (ops->show && !(k->flags & KEVENT_F_BUSY))
 		ops->show(k, m);
 	seq_putc(m, '\n');
 }
@@ -55,6 +55,11 @@ void kevent_show_fdinfo(struct seq_file *m, struct file *file)
 		   user->nr_listed[KEVENT_BACKLOG],
 		   user->nr_listed[KEVENT_DEFERRED],
 		   user->nr_listed[KEVENT_RECHECK]);
+	if (user->data.size)
+		seq_printf(m, "data: %u produced: %llu released: %llu reserved: %u room: %u owes: %u\n",
+			   user->data.size, user->data.produced, user->data.released,
+			   user->data.reserved, user->nr_listed[KEVENT_ROOM],
+			   user->nr_listed[KEVENT_OWES]);
 	while (!seq_has_overflowed(m) && n < user->table.nr) {
 		k = kevent_next(user, &n);
 		if (k)

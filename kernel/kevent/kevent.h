@@ -49,7 +49,7 @@ struct ucounts;
 #define KEVENT_F_USER	(KEVENT_MODES | KEVENT_LAST | KEVENT_EXCLUSIVE)
 #define KEVENT_F_DISABLED	KEVENT_START_DISABLED	/* publish nothing */
 #define KEVENT_F_UNSURE		0x0040	/* what wakes it may be untrue */
-#define KEVENT_F_NEW		0x0100	/* attach is running: only accumulate */
+#define KEVENT_F_BUSY		0x0100	/* attach or a read runs: only accumulate */
 #define KEVENT_F_GONE		0x0200	/* the source is, a record is to come */
 #define KEVENT_F_DEAD		0x0400	/* has ended */
 #define KEVENT_F_QUERY		0x0800	/* ask the source before publishing */
@@ -58,14 +58,17 @@ struct ucounts;
 #define KEVENT_F_LISTED		0x4000	/* list is not KEVENT_NO_LIST */
 #define KEVENT_F_DATA		0x8000	/* the source fills data words */
 
-/* struct kevent_user.attention; the first two keep a trigger off the short way */
+/* struct kevent_user.attention */
 #define KEVENT_A_PENDING	0x01	/* PENDING is set in the ring */
 #define KEVENT_A_SLEEPERS	0x02	/* there may be waiters or pollers */
 #define KEVENT_A_LEFT		0x04	/* the last walk has left some of RECHECK out */
 #define KEVENT_A_TIMERS		0x08	/* a callback has left timers over */
 #define KEVENT_A_LEVEL		0x10	/* LEVEL is set in the ring */
+#define KEVENT_A_RESERVED	0x20	/* places in the ring are kept for reads */
 /* Each of these shows as PENDING: a kevent_wait(0) would do something about it. */
 #define KEVENT_A_HELD_BACK	(KEVENT_A_PENDING | KEVENT_A_LEFT | KEVENT_A_TIMERS)
+/* Each of these keeps a trigger off the short way. */
+#define KEVENT_A_SLOW		(KEVENT_A_PENDING | KEVENT_A_RESERVED)
 
 /* What struct kevent.link is on. */
 enum kevent_list {
@@ -74,6 +77,9 @@ enum kevent_list {
 	KEVENT_DEFERRED,	/* waits for itself: a query, or its own records */
 	KEVENT_RECHECK,		/* level, published: ask again once consumed */
 	KEVENT_REAP,		/* one-shot that ended: to be detached */
+	KEVENT_ROOM,		/* waits, in order, for room in the data area */
+	KEVENT_SHARE,		/* has its share of it, until some is given back */
+	KEVENT_OWES,		/* the next wait acknowledges what was received */
 	KEVENT_NR_LISTS,
 };
 
@@ -84,7 +90,7 @@ enum kevent_list {
  *	wake functions (see @modified of the source)
  * @pending: events triggered and not yet published; of a dead interest the
  *	events of its last record, or, if it is to be reaped, those to pass on
- * @flags: mode and state, KEVENT_F_NEW and so on
+ * @flags: mode and state, KEVENT_F_DEAD and so on
  * @type: index into the table of sources
  * @list: enum kevent_list, what @link is on
  * @pos: producer position after the newest record
@@ -193,6 +199,30 @@ struct kevent_table {
 };
 
 /**
+ * struct kevent_area - a queue's memory for bytes that records carry, see area.h
+ * @memory: the bytes, NULL if there is no such area
+ * @release: the release index, in the consumer page; anything may be in it
+ * @size: bytes, a power of two, 0 if there is no area
+ * @reserved: bytes kept for reads that are under way
+ * @produced: bytes that pieces have taken up since the queue was made
+ * @released: how many of them the program has given back, as last seen
+ * @refused: somebody has found no room since the last walk began
+ * @blocked: or since a read that reserves some began
+ *
+ * All under user->lock; size and pointers are fixed.
+ */
+struct kevent_area {
+	void		*memory;
+	u32		*release;
+	u32		size;
+	u32		reserved;
+	u64		produced;
+	u64		released;
+	bool		refused;
+	bool		blocked;
+};
+
+/**
  * struct kevent_user - a queue
  * @lock: irq-safe; taken inside wait queue heads of sources
  * @produced: records published since the queue was made
@@ -223,8 +253,11 @@ struct kevent_table {
  * @ucounts: limits of the user who made the queue
  * @inode_group: of the marks of its interests in inodes, NULL if there were none
  * @clocks: one for each clock, NULL before the first timer; @mutex
- * @area: the memory of both mappings
- * @area_pages: its size
+ * @map: the memory of all mappings
+ * @map_pages: its size
+ * @reserved: records that reads under way will publish
+ * @data: the data area
+ * @read_buffer: for reads that sleep, NULL before the first one and in use
  * @charged_pages: pages charged to @ucounts; @mutex, once there is a file
  * @refs: the file, each interest, the close hook while it runs
  */
@@ -257,8 +290,11 @@ struct kevent_user {
 	struct ucounts		*ucounts;
 	struct fsnotify_group	*inode_group;
 	struct kevent_clock	*clocks;
-	void			*area;
-	unsigned int		area_pages;
+	void			*map;
+	unsigned int		map_pages;
+	u32			reserved;
+	struct kevent_area	data;
+	void			*read_buffer;
 	unsigned int		charged_pages;
 	refcount_t		refs;
 };
@@ -292,6 +328,9 @@ struct kevent_entry {
  * @identity: what an interest is named by, besides its id
  * @ends: there is one record, every interest is a one-shot
  * @restarts: MODIFY detaches and attaches again, which then must not fail
+ * @no_level: level is the same as edge, also of what is @rereadable
+ * @query_in_wait: a query is for the wait calls alone: it may take long, and what it
+ *	finds is published by itself
  * @rereadable: a query tells all there is: a trigger may be left out while an
  *	unread record says the same.  Else triggers are counted by the source.
  * @valid_events: events a program may ask for
@@ -308,7 +347,7 @@ struct kevent_entry {
  * @attach: hook @k into its source and return the events that hold now, or a
  *	negative error number, after which @detach is called all the same.  May
  *	sleep; the queue's mutex is held and the file pinned; the interest is
- *	%KEVENT_F_NEW, so that triggers only accumulate.  The path is what
+ *	%KEVENT_F_BUSY, so that triggers only accumulate.  The path is what
  *	@look_up has found, NULL for MODIFY
  * @detach: unhook @k.  When it returns no wake function of @k runs or will run.
  *	Process context, the file pinned or in the close hook; takes the heads'
@@ -320,6 +359,8 @@ struct kevent_entry {
  * @modified: MODIFY was applied to @k: make sure that every wake-up from now on
  *	sees the new events and every earlier one is seen by a query that follows.
  *	The file is pinned.  NULL: nothing
+ * @has_room: is there room in the data area for what a query publishes?
+ *	user->lock is held.  Of types whose interests are on ROOM or SHARE
  * @query: the events that hold now.  May sleep, no lock held but the queue's
  *	mutex by ENABLE and MODIFY, the file pinned.
  *	If @rereadable only.
@@ -338,6 +379,8 @@ struct kevent_source_ops {
 	enum kevent_identity identity;
 	bool		ends;
 	bool		restarts;
+	bool		no_level;
+	bool		query_in_wait;
 	bool		rereadable;
 	u16		valid_events;
 	u16		always_events;
@@ -358,6 +401,7 @@ struct kevent_source_ops {
 	void		(*set)(struct kevent *k,
 			       const struct kevent_change *change);
 	void		(*modified)(struct kevent *k);
+	bool		(*has_room)(struct kevent *k);
 	u32		(*query)(struct kevent *k);
 	u16		(*fill)(struct kevent *k, u32 bits, u64 data[2]);
 	void		(*enable)(struct kevent *k);
@@ -367,7 +411,7 @@ struct kevent_source_ops {
 };
 
 /* source.c */
-#define KEVENT_NR_TYPES	(KEVENT_TYPE_PROCESS + 1)
+#define KEVENT_NR_TYPES	(KEVENT_TYPE_STREAM + 1)
 
 extern const struct kevent_source_ops *const kevent_sources[KEVENT_NR_TYPES];
 u64 kevent_source_types(void);
@@ -380,7 +424,7 @@ static inline const struct kevent_source_ops *kevent_ops(const struct kevent *k)
 	return kevent_sources[k->type];
 }
 
-/* A file each, also net/core/kevent_sock.c and fs/kevent_inode.c. */
+/* A file each, also net/core/kevent_sock.c, kevent_stream.c and fs/kevent_inode.c. */
 extern const struct kevent_source_ops kevent_poll_ops;
 extern const struct kevent_source_ops kevent_sock_ops;
 extern const struct kevent_source_ops kevent_timer_ops;
@@ -388,6 +432,7 @@ extern const struct kevent_source_ops kevent_user_ops;
 extern const struct kevent_source_ops kevent_inode_ops;
 extern const struct kevent_source_ops kevent_signal_ops;
 extern const struct kevent_source_ops kevent_process_ops;
+extern const struct kevent_source_ops kevent_stream_ops;
 
 /* core.c */
 bool kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags,
@@ -396,6 +441,8 @@ bool kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags,
 void kevent_trigger_query(struct kevent *k, int wake_flags);
 void kevent_publish_or_queue(struct kevent *k, u32 bits);
 void kevent_flush_backlog(struct kevent_user *user, unsigned int budget);
+void kevent_publish_bytes(struct kevent *k, u64 data0, u64 data1);
+void kevent_release_busy(struct kevent *k, u32 bits);
 void kevent_list_move(struct kevent *k, enum kevent_list list);
 void kevent_settle(struct kevent *k, u32 bits);
 void kevent_defer_query(struct kevent *k);
@@ -514,6 +561,42 @@ static inline u64 kevent_ident(const struct kevent *k)
 	       kevent_to_number(k)->number : (u64)k->fd;
 }
 
+/**
+ * struct kevent_wait_call - what the waiting calls differ in
+ * @user: the queue
+ * @buf: kevent_get_events(): where to; else NULL
+ * @min_nr: records to wait for
+ * @max_nr: kevent_get_events(): room in @buf
+ * @sends: kevent_send(): what to send first
+ * @nr_sends: how many
+ */
+struct kevent_wait_call {
+	struct kevent_user	*user;
+	struct ukevent __user	*buf;
+	u32			min_nr;
+	u32			max_nr;
+	struct kevent_send __user *sends;
+	u32			nr_sends;
+};
+
+/* syscalls.c */
+struct kevent_user *kevent_user_of(const struct file *file);
+int kevent_do_wait(const struct kevent_wait_call *call,
+		   struct kevent_wait_args __user *uargs, size_t size);
+
+/* send.c */
+#ifdef CONFIG_KEVENT_IO
+int kevent_send_all(struct kevent_user *user, struct kevent_send __user *sends, u32 nr,
+		    bool *failed);
+#else
+static inline int kevent_send_all(struct kevent_user *user,
+				  struct kevent_send __user *sends, u32 nr,
+				  bool *failed)
+{
+	return -EINVAL;
+}
+#endif
+
 /* changes.c */
 /* What kevent_prepare() returns */
 #define KEVENT_LOOKED_UP	0x1
@@ -526,7 +609,7 @@ void kevent_undo_add(struct kevent_user *user, struct kevent_change *added);
 
 /* user.c */
 extern const struct file_operations kevent_fops;
-struct kevent_user *kevent_user_alloc(u32 entries, bool noring);
+struct kevent_user *kevent_user_alloc(u32 entries, bool noring, u32 data_size);
 void kevent_user_put(struct kevent_user *user);
 
 /**
@@ -583,6 +666,8 @@ static inline void kevent_timer_put_clocks(struct kevent_user *user)
 
 /* limits.c */
 extern int sysctl_kevent_disabled;
+extern int sysctl_kevent_io_disabled;
+bool kevent_may(const int *disabled);
 struct ucounts *kevent_charge_queue(void);
 void kevent_uncharge_queue(struct ucounts *ucounts);
 bool kevent_charge(struct kevent_user *user);

@@ -21,6 +21,19 @@
 
 /* 0: anybody may make queues; 1: CAP_SYS_ADMIN only; 2: nobody */
 int sysctl_kevent_disabled __read_mostly;
+/* The same for queues whose records carry bytes, and for kevent_send() */
+int sysctl_kevent_io_disabled __read_mostly;
+
+/**
+ * kevent_may - does a switch let the current task pass?
+ * @disabled: the switch
+ */
+bool kevent_may(const int *disabled)
+{
+	int value = READ_ONCE(*disabled);
+
+	return !value || (value == 1 && capable(CAP_SYS_ADMIN));
+}
 
 /**
  * kevent_charge_queue - charge a queue to the current user
@@ -176,6 +189,17 @@ static struct ctl_table kevent_table[] = {
 		.extra1		= SYSCTL_ZERO,
 		.extra2		= SYSCTL_TWO,
 	},
+#ifdef CONFIG_KEVENT_IO
+	{
+		.procname	= "kevent_io_disabled",
+		.data		= &sysctl_kevent_io_disabled,
+		.maxlen		= sizeof(sysctl_kevent_io_disabled),
+		.mode		= 0644,
+		.proc_handler	= proc_dointvec_minmax,
+		.extra1		= SYSCTL_ZERO,
+		.extra2		= SYSCTL_TWO,
+	},
+#endif
 };
 #endif
 

@@ -16,13 +16,15 @@
  * struct kevent_ring - start of the ring mapping
  * @producer: producer index
  * @flags: %KEVENT_RING_PENDING, %KEVENT_RING_LEVEL
+ * @data_producer: end of the newest piece in the data area, in units
  * @pad: keeps the records off this cache line
  * @records: the records
  */
 struct kevent_ring {
 	u32		producer;
 	u32		flags;
-	u32		pad[14];
+	u32		data_producer;
+	u32		pad[13];
 	struct ukevent	records[];
 };
 
@@ -33,9 +35,10 @@ struct kevent_ring {
 #define KEVENT_MMAP_CONSUMER	0UL
 #define KEVENT_MMAP_RING	PAGE_SIZE
 
-int kevent_ring_alloc(struct kevent_user *user, u32 entries);
+int kevent_ring_alloc(struct kevent_user *user, u32 entries, u32 data_size);
 void kevent_ring_free(struct kevent_user *user);
 unsigned long kevent_ring_size(const struct kevent_user *user);
+unsigned long kevent_data_offset(const struct kevent_user *user);
 int kevent_ring_mmap(struct kevent_user *user, struct vm_area_struct *vma);
 
 /**
@@ -67,15 +70,15 @@ static inline u32 kevent_ring_unread(const struct kevent_user *user)
 }
 
 /**
- * kevent_ring_has_room - can a record be written?
+ * kevent_ring_has_room - can a record be written, beside those that are reserved?
  * @user: the queue, locked
  */
 static inline bool kevent_ring_has_room(struct kevent_user *user)
 {
-	if (likely(kevent_ring_unread(user) <= user->mask))
+	if (likely(kevent_ring_unread(user) + user->reserved <= user->mask))
 		return true;
 	kevent_ring_refresh(user);
-	return kevent_ring_unread(user) <= user->mask;
+	return kevent_ring_unread(user) + user->reserved <= user->mask;
 }
 
 /**

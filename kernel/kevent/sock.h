@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * kevent - what the sources POLL and SOCKET know of sockets
+ * kevent - what the sources POLL, SOCKET and STREAM know of sockets
  *
  * The interest is unhooked before the file is released, so in a wake function,
  * and under user->lock while the interest is not dead, sock->sk is there.
@@ -54,6 +54,48 @@ static inline bool kevent_sock_urgent(const struct sock *sk)
 static inline bool kevent_sock_peer_decides(const struct sock *sk)
 {
 	return sk->sk_family == AF_UNIX && sk->sk_type == SOCK_DGRAM;
+}
+
+/*
+ * Not enough to be announced, and room for more.  Urgent data that comes next is
+ * none, as for tcp_poll().
+ */
+static inline bool kevent_sock_below_mark(const struct sock *sk, u32 lowat)
+{
+	int target = max_t(int, lowat, sock_rcvlowat(sk, 0, INT_MAX));
+
+	if (!kevent_sock_plain(sk))
+		return false;
+	if (kevent_sock_urgent(sk) &&
+	    READ_ONCE(tcp_sk(sk)->urg_seq) == READ_ONCE(tcp_sk(sk)->copied_seq) &&
+	    !sock_flag(sk, SOCK_URGINLINE))
+		target++;
+	return !tcp_epollin_ready(sk, target);
+}
+
+/* Not 0 if there is an error, of the socket or in its queue. */
+static inline u32 kevent_sock_has_error(const struct sock *sk)
+{
+	/* pairs with smp_wmb() in tcp_done_with_error() */
+	smp_rmb();
+	return READ_ONCE(sk->sk_err) |
+	       skb_queue_len_lockless(&sk->sk_error_queue);
+}
+
+static inline bool kevent_sock_connected(int state)
+{
+	return !((1 << state) & (TCPF_CLOSE | TCPF_LISTEN | TCPF_SYN_SENT |
+				 TCPF_SYN_RECV | TCPF_NEW_SYN_RECV));
+}
+
+/* Room to send, where that can be told without asking. */
+static inline bool kevent_sock_writable(const struct sock *sk, u8 shutdown)
+{
+	if (kevent_sock_is_tcp(sk))
+		return shutdown & SEND_SHUTDOWN || sk_stream_is_writeable(sk);
+	/* as unix_writable() */
+	return sk->sk_type != SOCK_DGRAM &&
+	       refcount_read(&sk->sk_wmem_alloc) << 2 <= READ_ONCE(sk->sk_sndbuf);
 }
 
 #endif /* _KERNEL_KEVENT_SOCK_H */

@@ -31,6 +31,9 @@ const struct kevent_source_ops *const kevent_sources[KEVENT_NR_TYPES] = {
 #ifdef CONFIG_KEVENT_PROCESS
 	[KEVENT_TYPE_PROCESS] = &kevent_process_ops,
 #endif
+#ifdef CONFIG_KEVENT_IO
+	[KEVENT_TYPE_STREAM] = &kevent_stream_ops,
+#endif
 };
 
 static struct kmem_cache *kevent_caches[KEVENT_NR_TYPES] __ro_after_init;
@@ -100,7 +103,8 @@ static int __init kevent_source_init(void)
 		/* Kept: a cache that is merged with another one keeps no copy. */
 		name = kasprintf(GFP_KERNEL, "kevent_%s", kevent_sources[type]->name);
 		kevent_caches[type] = kmem_cache_create(name,
-							kevent_sources[type]->size, 0,
+							kevent_sources[type]->size,
+							sizeof(u64),
 							SLAB_ACCOUNT | SLAB_PANIC, NULL);
 	}
 	return 0;

@@ -16,6 +16,7 @@
 #include <linux/time_namespace.h>
 #include <linux/uaccess.h>
 
+#include "area.h"
 #include "kevent.h"
 #include "ring.h"
 
@@ -51,12 +52,14 @@ struct kevent_chunk {
 #define KEVENT_DEFAULT_ENTRIES	256U
 #define KEVENT_DEFAULT_MIN	64U
 #define KEVENT_DEFAULT_MAX	65536U
+#define KEVENT_DEFAULT_DATA	(256U << 10)
 
 /* The selftest abi_test has the offsets. */
 static_assert(sizeof(struct ukevent) == KEVENT_RECORD_SIZE);
 static_assert(sizeof(struct kevent_change) == KEVENT_CHANGE_SIZE_VER0);
 static_assert(sizeof(struct kevent_params) == KEVENT_PARAMS_SIZE_VER0);
 static_assert(sizeof(struct kevent_wait_args) == KEVENT_WAIT_ARGS_SIZE_VER0);
+static_assert(sizeof(struct kevent_send) == KEVENT_SEND_SIZE);
 
 /* The size checks that the extensible structs share. */
 static int kevent_check_size(size_t size, size_t least)
@@ -66,11 +69,21 @@ static int kevent_check_size(size_t size, size_t least)
 	return size > PAGE_SIZE ? -E2BIG : 0;
 }
 
-static bool kevent_may_create(void)
+/* @flags: of kevent_create() */
+static bool kevent_may_create(u32 flags)
 {
-	int disabled = READ_ONCE(sysctl_kevent_disabled);
+	return kevent_may(&sysctl_kevent_disabled) &&
+	       (!(flags & KEVENT_CREATE_DATA) ||
+		kevent_may(&sysctl_kevent_io_disabled));
+}
 
-	return !disabled || (disabled == 1 && capable(CAP_SYS_ADMIN));
+static u32 kevent_data_size(const struct kevent_params *params, u32 flags)
+{
+	u32 size = params->data_size ?: KEVENT_DEFAULT_DATA;
+
+	if (!(flags & KEVENT_CREATE_DATA))
+		return 0;
+	return roundup_pow_of_two(max3(size, KEVENT_MIN_DATA_SIZE, (u32)PAGE_SIZE));
 }
 
 static u32 kevent_ring_entries(const struct kevent_params *params)
@@ -86,13 +99,16 @@ static u32 kevent_ring_entries(const struct kevent_params *params)
 static void kevent_fill_params(struct kevent_params *params,
 			       const struct kevent_user *user)
 {
-	params->flags = user->noring ? KEVENT_CREATE_NORING : 0;
+	params->flags = (user->noring ? KEVENT_CREATE_NORING : 0) |
+			(user->data.size ? KEVENT_CREATE_DATA : 0);
 	params->ring_entries = user->mask + 1;
 	params->record_size = KEVENT_RECORD_SIZE;
 	params->features = KEVENT_FEAT_LAST | KEVENT_FEAT_MIN_WAIT |
 			   KEVENT_FEAT_CHANGES | KEVENT_FEAT_HOLD_LAST |
 			   KEVENT_FEAT_DEPENDS | KEVENT_FEAT_EXCLUSIVE |
-			   KEVENT_FEAT_QUERY | KEVENT_FEAT_HINTS;
+			   KEVENT_FEAT_QUERY | KEVENT_FEAT_HINTS |
+			   (IS_ENABLED(CONFIG_KEVENT_IO) ?
+			    KEVENT_FEAT_DATA | KEVENT_FEAT_SEND : 0);
 	params->types = kevent_source_types();
 	params->ops = BIT_ULL(KEVENT_OP_ADD) | BIT_ULL(KEVENT_OP_MODIFY) |
 		      BIT_ULL(KEVENT_OP_REMOVE) | BIT_ULL(KEVENT_OP_ENABLE) |
@@ -111,6 +127,12 @@ static void kevent_fill_params(struct kevent_params *params,
 	params->producer_offset = offsetof(struct kevent_ring, producer);
 	params->flags_offset = offsetof(struct kevent_ring, flags);
 	params->records_offset = offsetof(struct kevent_ring, records);
+	if (!user->data.size)
+		return;
+	params->data_size = user->data.size;
+	params->data_mmap_offset = kevent_data_offset(user);
+	params->release_offset = KEVENT_RELEASE_OFFSET;
+	params->data_producer_offset = offsetof(struct kevent_ring, data_producer);
 }
 
 /* Never more than the program has room for. */
@@ -121,8 +143,14 @@ static int kevent_write_params(struct kevent_params *params,
 	return copy_to_user(to, params, params->size) ? -EFAULT : 0;
 }
 
-/* The calls run task work, which may close kfd: they take fget(), not fdget(). */
-static struct kevent_user *kevent_user_of(const struct file *file)
+/**
+ * kevent_user_of - the queue of a descriptor
+ * @file: what fget() has found: the calls run task work, which may close the
+ *	descriptor, so fdget() is not enough
+ *
+ * Return: the queue, -EBADF or -EINVAL.
+ */
+struct kevent_user *kevent_user_of(const struct file *file)
 {
 	if (!file)
 		return ERR_PTR(-EBADF);
@@ -146,7 +174,9 @@ static int kevent_query_params(struct kevent_params *params,
 
 static int kevent_check_params(const struct kevent_params *params, u32 flags)
 {
-	u32 known = KEVENT_CREATE_NORING | KEVENT_CREATE_INHERIT;
+	u32 known = KEVENT_CREATE_NORING | KEVENT_CREATE_INHERIT |
+		    KEVENT_CREATE_DATA;
+	u32 both = KEVENT_CREATE_NORING | KEVENT_CREATE_DATA;
 
 	if (flags == KEVENT_CREATE_QUERY) {
 		if (params->ring_entries || params->nr_expected)
@@ -154,10 +184,12 @@ static int kevent_check_params(const struct kevent_params *params, u32 flags)
 	} else if (flags & ~known || params->queue) {
 		return -EINVAL;
 	}
-	if (params->ring_entries > KEVENT_MAX_ENTRIES ||
-	    memchr_inv(&params->data_size, 0, sizeof(*params) -
-		       offsetof(struct kevent_params, data_size)))
+	if (params->ring_entries > KEVENT_MAX_ENTRIES || (flags & both) == both ||
+	    params->data_size > (flags & KEVENT_CREATE_DATA ? KEVENT_MAX_DATA_SIZE : 0) ||
+	    params->reserved)
 		return -EINVAL;
+	if (flags & KEVENT_CREATE_DATA && !IS_ENABLED(CONFIG_KEVENT_IO))
+		return -EOPNOTSUPP;
 	return 0;
 }
 
@@ -189,11 +221,12 @@ SYSCALL_DEFINE3(kevent_create, struct kevent_params __user *, uparams,
 		return ret;
 	if (flags & KEVENT_CREATE_QUERY)
 		return kevent_query_params(&params, uparams, size);
-	if (!kevent_may_create())
+	if (!kevent_may_create(flags))
 		return -EPERM;
 
 	user = kevent_user_alloc(kevent_ring_entries(&params),
-				 flags & KEVENT_CREATE_NORING);
+				 flags & KEVENT_CREATE_NORING,
+				 kevent_data_size(&params, flags));
 	if (IS_ERR(user))
 		return PTR_ERR(user);
 	kevent_fill_params(&params, user);
@@ -550,20 +583,6 @@ static int kevent_set_sigmask(const struct kevent_wait_args *args)
 	return set_user_sigmask(mask, args->sigmask_size);
 }
 
-/**
- * struct kevent_wait_call - what the two waiting calls differ in
- * @user: the queue
- * @buf: kevent_get_events(): where to; NULL for kevent_wait()
- * @min_nr: records to wait for
- * @max_nr: kevent_get_events(): room in @buf
- */
-struct kevent_wait_call {
-	struct kevent_user	*user;
-	struct ukevent __user	*buf;
-	u32			min_nr;
-	u32			max_nr;
-};
-
 static int kevent_run_wait(const struct kevent_wait_call *call,
 			   struct kevent_wait_spec *spec)
 {
@@ -595,6 +614,12 @@ static int kevent_do_wait_args(const struct kevent_wait_call *call,
 	if (ret)
 		return ret;
 
+	if (call->nr_sends) {
+		ret = kevent_send_all(call->user, call->sends, call->nr_sends,
+				      &failed);
+		if (ret)
+			goto restore;
+	}
 	if (args.nr_changes) {
 		/* Changes are applied once: see first that it can be told. */
 		ret = put_user(0, &uargs->changes_done);
@@ -609,28 +634,49 @@ static int kevent_do_wait_args(const struct kevent_wait_call *call,
 			goto restore;
 		}
 		/* A signal that ended it keeps the wait from sleeping as well. */
-		if (failed || (done < args.nr_changes && !signal_pending(current)))
+		if (done < args.nr_changes && !signal_pending(current))
 			spec.may_sleep = false;
 		ret = put_user(done, &uargs->changes_done);
 		if (ret)
 			goto restore;
 	}
+	if (failed)
+		spec.may_sleep = false;
 	ret = kevent_run_wait(call, &spec);
 restore:
 	restore_saved_sigmask_unless(ret == -EINTR);
 	return ret;
 }
 
-static int kevent_do_wait(const struct kevent_wait_call *call,
-			  struct kevent_wait_args __user *uargs, size_t size)
+/**
+ * kevent_do_wait - send, change, wait, by what the call was given
+ * @call: which of the waiting calls, checked
+ * @uargs: &struct kevent_wait_args or NULL
+ * @size: its size as the program knows it, 0 without
+ *
+ * Return: as the call.
+ */
+int kevent_do_wait(const struct kevent_wait_call *call,
+		   struct kevent_wait_args __user *uargs, size_t size)
 {
 	struct kevent_wait_spec spec = {
 		.may_sleep = true, .budget = KEVENT_RECHECK_BUDGET,
 	};
+	bool failed = false;
+	int ret;
 
 	if (uargs)
 		return kevent_do_wait_args(call, uargs, size);
-	return size ? -EINVAL : kevent_run_wait(call, &spec);
+	if (size)
+		return -EINVAL;
+	if (call->nr_sends) {
+		ret = kevent_send_all(call->user, call->sends, call->nr_sends,
+				      &failed);
+		if (ret)
+			return ret;
+		spec.may_sleep = !failed;
+	}
+	return kevent_run_wait(call, &spec);
 }
 
 /**

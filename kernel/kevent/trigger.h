@@ -84,7 +84,7 @@ static __always_inline bool kevent_publish_short(struct kevent *k, u32 bits,
 	 */
 	if (unlikely(k->flags & ~(KEVENT_F_SHORT | dispatch) ||
 		     (k->events & bits) != bits ||
-		     user->attention & KEVENT_A_PENDING ||
+		     user->attention & KEVENT_A_SLOW ||
 		     k->pos > user->consumed ||
 		     kevent_ring_unread(user) > user->mask))
 		return false;
@@ -98,6 +98,21 @@ static __always_inline bool kevent_publish_short(struct kevent *k, u32 bits,
 	else if (!(k->flags & KEVENT_EDGE))
 		kevent_list_recheck(k);
 	return true;
+}
+
+/**
+ * kevent_publish_plain_bytes - kevent_publish_bytes() of an interest with short flags
+ * @k: the interest, with no flag but %KEVENT_F_SHORT; user->lock is held
+ * @data0: data words of the record
+ * @data1: the second
+ */
+static __always_inline void kevent_publish_plain_bytes(struct kevent *k, u64 data0,
+						       u64 data1)
+{
+	const u64 data[2] = { data0, data1 };
+
+	trace_kevent_publish(k, KEVENT_STREAM_RECV);
+	kevent_ring_push(k->user, k, KEVENT_STREAM_RECV, 0, data);
 }
 
 /**

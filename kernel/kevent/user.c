@@ -26,10 +26,11 @@ static void kevent_poll_work(struct irq_work *work)
  * kevent_user_alloc - make a queue
  * @entries: records of the ring, a power of two
  * @noring: for kevent_get_events(), not to be mapped
+ * @data_size: bytes of the data area, 0 for none
  *
  * Return: the queue with one reference, or -ENOSPC or -ENOMEM.
  */
-struct kevent_user *kevent_user_alloc(u32 entries, bool noring)
+struct kevent_user *kevent_user_alloc(u32 entries, bool noring, u32 data_size)
 {
 	struct kevent_user *user;
 	int i, ret;
@@ -41,7 +42,7 @@ struct kevent_user *kevent_user_alloc(u32 entries, bool noring)
 	user->ucounts = kevent_charge_queue();
 	if (!user->ucounts)
 		goto free;
-	ret = kevent_ring_alloc(user, entries);
+	ret = kevent_ring_alloc(user, entries, data_size);
 	if (ret)
 		goto uncharge;
 
@@ -80,6 +81,7 @@ void kevent_user_put(struct kevent_user *user)
 	kevent_inode_put_group(user);
 	kevent_table_free(&user->table);
 	kevent_ring_free(user);
+	kvfree(user->read_buffer);
 	kevent_uncharge_all(user);
 	kevent_uncharge_queue(user->ucounts);
 	mutex_destroy(&user->mutex);
@@ -149,8 +151,11 @@ static __poll_t kevent_file_poll(struct file *file, poll_table *wait)
 
 	spin_lock_irq(&user->lock);
 	kevent_ring_refresh(user);
+	/* Memory of the data area has to be given back first: nothing to wait for. */
 	readable = kevent_ring_unread(user) ||
-		   user->attention & KEVENT_A_HELD_BACK ||
+		   user->nr_listed[KEVENT_BACKLOG] ||
+		   user->nr_listed[KEVENT_DEFERRED] ||
+		   user->attention & (KEVENT_A_LEFT | KEVENT_A_TIMERS) ||
 		   kevent_recheck_due(user);
 	user->attention |= KEVENT_A_SLEEPERS;
 	user->notified = user->produced;

@@ -21,6 +21,7 @@
 #include <linux/task_work.h>
 #include <linux/uaccess.h>
 
+#include "area.h"
 #include "kevent.h"
 #include "ring.h"
 #include "trigger.h"
@@ -91,22 +92,88 @@ bool kevent_wake_waiters(struct kevent_user *user, int wake_flags)
 /**
  * struct kevent_walk - how far a collection has got
  * @deferred: deferred interests still to look at
+ * @room: those that wait for room in the data area
+ * @share: those that have their share of it
+ * @tried: the last of them, for comparison only
+ * @owes: those of which something is to be acknowledged
  * @recheck: level interests it has not looked at
  * @spare: it looks at so many of them for want of records only
  * @least: how many records those are
  * @flushes: how often the backlog was flushed and not emptied
+ * @data: there are some of @room, @share or @owes left
  * @full: the ring was found full
  * @pause: stopped only to let interrupts in
  */
 struct kevent_walk {
 	u32	deferred;
+	u32	room;
+	u32	share;
+	const struct kevent *tried;
+	u32	owes;
 	u32	recheck;
 	u32	spare;
 	u32	least;
 	u32	flushes;
+	bool	data;
 	bool	full;
 	bool	pause;
 };
+
+/*
+ * The next one that waits for the data area, or has to acknowledge; its file pinned,
+ * with a reference.  NULL if there is none that could go on, or to let interrupts in.
+ */
+static noinline struct kevent *kevent_next_data(struct kevent_user *user,
+						struct kevent_walk *walk)
+{
+	unsigned int budget = KEVENT_PUBLISH_BATCH;
+	struct kevent *k;
+
+	for (;;) {
+		walk->pause = !budget--;
+		if (walk->pause)
+			return NULL;
+		if (walk->room && user->nr_listed[KEVENT_ROOM]) {
+			walk->room--;
+			k = list_first_entry(&user->lists[KEVENT_ROOM],
+					     struct kevent, link);
+			/* In order: who does not find enough keeps its place. */
+			if (k == walk->tried || !kevent_has_room(k) ||
+			    !kevent_ops(k)->has_room(k)) {
+				walk->room = 0;
+				kevent_area_refused(user);
+				continue;
+			}
+			/* It leaves the list when it has got some. */
+			walk->tried = k;
+		} else if (walk->share && user->nr_listed[KEVENT_SHARE]) {
+			walk->share--;
+			k = list_first_entry(&user->lists[KEVENT_SHARE],
+					     struct kevent, link);
+			if (!kevent_has_room(k) || !kevent_ops(k)->has_room(k)) {
+				kevent_list_move(k, KEVENT_SHARE);
+				kevent_area_refused(user);
+				continue;
+			}
+			kevent_list_move(k, KEVENT_NO_LIST);
+		} else if (walk->owes && user->nr_listed[KEVENT_OWES]) {
+			walk->owes--;
+			k = list_first_entry(&user->lists[KEVENT_OWES],
+					     struct kevent, link);
+			kevent_list_move(k, KEVENT_NO_LIST);
+		} else {
+			return NULL;
+		}
+		k->flags &= ~KEVENT_F_QUERY;
+		if (!kevent_pin_file(k)) {
+			if (k->list != KEVENT_NO_LIST)
+				kevent_list_move(k, KEVENT_NO_LIST);
+			continue;	/* the close hook will end it */
+		}
+		k->refs++;
+		return k;
+	}
+}
 
 /*
  * Publish what needs no query.  Return the next interest whose source is to be
@@ -143,6 +210,12 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 			if (walk->recheck > walk->spare + KEVENT_FULL_RECHECK)
 				walk->spare = walk->recheck - KEVENT_FULL_RECHECK;
 		}
+		if (unlikely(walk->data) && room) {
+			k = kevent_next_data(user, walk);
+			if (k || walk->pause)
+				return k;
+			walk->data = false;
+		}
 		if (walk->deferred && user->nr_listed[KEVENT_DEFERRED]) {
 			walk->deferred--;
 			k = list_first_entry(&user->lists[KEVENT_DEFERRED],
@@ -152,9 +225,16 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 				continue;
 			}
 			if (!(k->flags & KEVENT_F_QUERY)) {
-				kevent_publish_or_queue(k, 0);
+				/* A read that runs lets out what is pending. */
+				if (k->flags & KEVENT_F_BUSY)
+					kevent_list_move(k, KEVENT_NO_LIST);
+				else
+					kevent_publish_or_queue(k, 0);
 				continue;
 			}
+			/* One of these has to be told that all is to be asked for. */
+			if (k->pending && kevent_ops(k)->query_in_wait)
+				kevent_ops(k)->enable(k);
 		} else if (walk->recheck && user->nr_listed[KEVENT_RECHECK]) {
 			if (walk->recheck <= walk->spare &&
 			    kevent_ring_unread(user) >= walk->least)
@@ -213,6 +293,14 @@ static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 	kevent_ring_refresh(user);
 	walk.deferred = user->nr_listed[KEVENT_DEFERRED];
 	walk.recheck = user->nr_listed[KEVENT_RECHECK];
+	if (user->data.size) {
+		kevent_area_refresh(&user->data);
+		user->data.refused = false;
+		walk.room = user->nr_listed[KEVENT_ROOM];
+		walk.share = user->nr_listed[KEVENT_SHARE];
+		walk.owes = user->nr_listed[KEVENT_OWES];
+		walk.data = walk.room | walk.share | walk.owes;
+	}
 	if (unlikely(walk.recheck > budget))
 		walk.spare = walk.recheck - budget;
 	user->need_query = false;
@@ -243,6 +331,7 @@ static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 		}
 		if (fatal_signal_pending(current)) {
 			walk.deferred = 0;
+			walk.data = false;
 			walk.spare = walk.recheck;
 			walk.least = 0;
 			user->need_query = true;
@@ -271,6 +360,9 @@ static bool kevent_is_idle(const struct kevent_user *user)
 	return data_race(!(user->need_query | user->nr_listed[KEVENT_BACKLOG] |
 			   user->nr_listed[KEVENT_DEFERRED] |
 			   user->nr_listed[KEVENT_RECHECK] |
+			   user->nr_listed[KEVENT_ROOM] |
+			   user->nr_listed[KEVENT_SHARE] |
+			   user->nr_listed[KEVENT_OWES] |
 			   user->nr_listed[KEVENT_REAP]));
 }
 
@@ -357,7 +449,7 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		     struct kevent_wait_spec *spec)
 {
 	bool timed_out = !spec->may_sleep, idle;
-	u32 unread = 0, some;
+	u32 unread = 0, some, want;
 
 	for (;;) {
 		/* Nothing to collect: kevent_sleep() looks again, and at the ring. */
@@ -373,6 +465,9 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 						spec->budget);
 		if (unread >= min_nr || timed_out)
 			break;
+		/* There cannot be more before the program gives memory back. */
+		if (unread && data_race(user->data.refused))
+			break;
 		some = unread || spec->copied;
 		if (!some || !spec->min_wait_ns) {
 			spec->min_wait_end = 0;
@@ -387,8 +482,10 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		/* A file that was closed here is not to be held by a sleeper. */
 		if (task_work_pending(current))
 			task_work_run();
-		timed_out = kevent_sleep(user, spec->min_wait_ns && !some ?
-					 1 : min_nr, spec, idle, &unread);
+		/* With the data area full there may never be more than one. */
+		want = !some && (spec->min_wait_ns || data_race(user->data.refused)) ?
+		       1 : min_nr;
+		timed_out = kevent_sleep(user, want, spec, idle, &unread);
 	}
 	/* One that dies here takes nothing: wake another. */
 	if (unlikely(fatal_signal_pending(current))) {

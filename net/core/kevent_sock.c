@@ -55,50 +55,6 @@ static inline struct kevent_sock *kevent_to_sock(const struct kevent *k)
 	return container_of(k, struct kevent_sock, f.k);
 }
 
-/*
- * Not enough to be announced, and room for more.  Urgent data that comes next is
- * none, as for tcp_poll().
- */
-static bool kevent_sock_below_mark(const struct kevent_sock *ks,
-				   const struct sock *sk)
-{
-	int target = max_t(int, READ_ONCE(ks->lowat),
-			   sock_rcvlowat(sk, 0, INT_MAX));
-
-	if (!kevent_sock_plain(sk))
-		return false;
-	if (kevent_sock_urgent(sk) &&
-	    READ_ONCE(tcp_sk(sk)->urg_seq) == READ_ONCE(tcp_sk(sk)->copied_seq) &&
-	    !sock_flag(sk, SOCK_URGINLINE))
-		target++;
-	return !tcp_epollin_ready(sk, target);
-}
-
-/* Not 0 if there is an error, of the socket or in its queue. */
-static u32 kevent_sock_has_error(const struct sock *sk)
-{
-	/* pairs with smp_wmb() in tcp_done_with_error() */
-	smp_rmb();
-	return READ_ONCE(sk->sk_err) |
-	       skb_queue_len_lockless(&sk->sk_error_queue);
-}
-
-static bool kevent_sock_connected(int state)
-{
-	return !((1 << state) & (TCPF_CLOSE | TCPF_LISTEN | TCPF_SYN_SENT |
-				 TCPF_SYN_RECV | TCPF_NEW_SYN_RECV));
-}
-
-/* Room to send, where that can be told without asking. */
-static bool kevent_sock_writable(const struct sock *sk, u8 shutdown)
-{
-	if (kevent_sock_is_tcp(sk))
-		return shutdown & SEND_SHUTDOWN || sk_stream_is_writeable(sk);
-	/* as unix_writable() */
-	return sk->sk_type != SOCK_DGRAM &&
-	       refcount_read(&sk->sk_wmem_alloc) << 2 <= READ_ONCE(sk->sk_sndbuf);
-}
-
 /* Events of a socket that was shut down, or whose state has @changed. */
 static u32 kevent_sock_state_events(const struct sock *sk, int state, u8 shutdown,
 				    bool changed)
@@ -142,7 +98,7 @@ static inline u32 kevent_sock_resolve(const struct kevent *k,
 	if (happened & EPOLLIN) {
 		if (unlikely(state == TCP_LISTEN))
 			bits |= KEVENT_SOCK_LISTENER;
-		else if (!kevent_sock_below_mark(kevent_to_sock(k), sk))
+		else if (!kevent_sock_below_mark(sk, READ_ONCE(kevent_to_sock(k)->lowat)))
 			bits |= KEVENT_SOCK_RECV;
 	}
 	if (happened & EPOLLOUT && !kevent_sock_peer_decides(sk))
@@ -262,7 +218,7 @@ static u32 kevent_sock_translate(const struct kevent *k, u32 mask)
 	if (state == TCP_LISTEN)
 		return bits & KEVENT_SOCK_RECV ? bits | KEVENT_SOCK_LISTENER : bits;
 	if (bits & KEVENT_SOCK_RECV && !(shutdown & RCV_SHUTDOWN) &&
-	    kevent_sock_below_mark(kevent_to_sock(k), sk))
+	    kevent_sock_below_mark(sk, READ_ONCE(kevent_to_sock(k)->lowat)))
 		bits &= ~KEVENT_SOCK_RECV;
 	if (READ_ONCE(k->events) & KEVENT_SOCK_CONNECT &&
 	    kevent_sock_connected(state))

@@ -25,6 +25,8 @@
  * - %KEVENT_TYPE_INODE: changes to a file or directory
  * - %KEVENT_TYPE_SIGNAL: signals sent to this process
  * - %KEVENT_TYPE_PROCESS: exit of a process
+ * - %KEVENT_TYPE_STREAM: what is received on a connected stream socket, with the
+ *   bytes: for queues with a data area (%KEVENT_CREATE_DATA)
  */
 #define KEVENT_TYPE_POLL	1
 #define KEVENT_TYPE_SOCKET	2
@@ -33,6 +35,7 @@
 #define KEVENT_TYPE_INODE	5
 #define KEVENT_TYPE_SIGNAL	6
 #define KEVENT_TYPE_PROCESS	7
+#define KEVENT_TYPE_STREAM	8
 
 /**
  * DOC: operations
@@ -90,6 +93,10 @@
  *   what has to be asked for go to all.  What a queue did not consume when it
  *   disables or ends the interest wakes another one.  Not for epoll sets
  *
+ * With %KEVENT_OP_ADD of %KEVENT_TYPE_STREAM:
+ *
+ * - %KEVENT_LATE: receive in kevent_wait() only, never as the bytes arrive
+ *
  * With %KEVENT_OP_ADD, %KEVENT_OP_MODIFY and %KEVENT_OP_SET of
  * %KEVENT_TYPE_TIMER:
  *
@@ -130,6 +137,7 @@
 #define KEVENT_NO_LAST		(1U << 10)
 #define KEVENT_DEPENDS		(1U << 11)
 #define KEVENT_HINTS		(1U << 12)
+#define KEVENT_LATE		(1U << 13)
 
 /**
  * DOC: events of sockets
@@ -336,6 +344,66 @@
 #define KEVENT_PROCESS_HUP	0x0010
 
 /**
+ * DOC: received bytes
+ *
+ * %KEVENT_TYPE_STREAM: &struct kevent_change.ident is a connected stream socket, of
+ * which a system has one such interest.  What arrives is taken from the socket and
+ * put into the data area of the queue (%KEVENT_CREATE_DATA): if and only if a byte
+ * has left the socket it is told by a record.  What is not taken stays in the socket
+ * and is told when there is room; REMOVE, DISABLE or a MODIFY without RECV leave the
+ * rest there, for recv(2).  Level and edge are the same.
+ *
+ * - %KEVENT_STREAM_RECV: bytes; no other event is in such a record
+ * - %KEVENT_STREAM_SEND: there is room to send, after a send has found none, and
+ *   when the interest is added
+ * - %KEVENT_STREAM_RDHUP: the peer sends no more; all that it sent was told before.  Not told
+ *   while bytes are left in the socket as RECV is not asked for
+ * - %KEVENT_STREAM_HUP: both directions are shut down, or the connection is gone;
+ *   also in the last record after the last close
+ * - %KEVENT_STREAM_ERROR: there is an error, after all that could be received
+ *
+ * HUP and ERROR are always watched.  Each has the value of SOCKET's.
+ *
+ * &struct ukevent.data with RECV: [0] where in the data area the bytes are, and how
+ * many (%KEVENT_STREAM_OFFSET(), %KEVENT_STREAM_LENGTH()); [1] the value of the
+ * release index that gives them back, with all before them
+ * (%KEVENT_STREAM_RELEASE()), and the position of the first one in the stream since
+ * the interest was added, modulo 2^32 (%KEVENT_STREAM_POSITION()): a gap was
+ * received by somebody else, or is urgent data, which is skipped unless
+ * SO_OOBINLINE is set.  With other events: [1] with ERROR the error number,
+ * positive as in SO_ERROR; 0 if it is in the error queue.
+ *
+ * The bytes are the program's until it releases them, also after the end of the
+ * interest; it may write there, and send from there.
+ *
+ * &struct kevent_change.param of ADD, MODIFY and SET:
+ *
+ * - [%KEVENT_STREAM_LOWAT] fewer bytes than that are left in the socket, unless it
+ *   cannot take more or nothing else comes; 0 or 1 for any; TCP only
+ * - [%KEVENT_STREAM_MOST] bytes in a record at most, 0 for 4096, up to
+ *   %KEVENT_STREAM_MAX_MOST
+ * - [%KEVENT_STREAM_SHARE] bytes of the area, not released, after which no more
+ *   are taken from this socket; 0 for a quarter of it, else at least
+ *   [%KEVENT_STREAM_MOST], rounded up to 1024
+ */
+#define KEVENT_STREAM_RECV	0x0001
+#define KEVENT_STREAM_SEND	0x0004
+#define KEVENT_STREAM_ERROR	0x0008
+#define KEVENT_STREAM_HUP	0x0010
+#define KEVENT_STREAM_RDHUP	0x2000
+
+#define KEVENT_STREAM_LOWAT	0
+#define KEVENT_STREAM_MOST	1
+#define KEVENT_STREAM_SHARE	2
+
+#define KEVENT_STREAM_MAX_MOST	16384
+
+#define KEVENT_STREAM_OFFSET(data0)	((__u32)(data0))
+#define KEVENT_STREAM_LENGTH(data0)	((__u32)((data0) >> 32))
+#define KEVENT_STREAM_RELEASE(data1)	((__u32)(data1))
+#define KEVENT_STREAM_POSITION(data1)	((__u32)((data1) >> 32))
+
+/**
  * struct kevent_change - one change to a queue's set of interests
  * @op: what to do, %KEVENT_OP_ADD and so on
  * @type: what kind of thing @ident names, %KEVENT_TYPE_POLL and so on
@@ -423,8 +491,8 @@ struct ukevent {
  * - %KEVENT_CREATE_INHERIT: do not set close-on-exec on the descriptor
  * - %KEVENT_CREATE_QUERY: make nothing, answer with the parameters of the queue
  *   at &struct kevent_params.queue; with no other flag
- * - %KEVENT_CREATE_DATA: reserved, ``-EINVAL``: will be asked for by queues whose
- *   records carry bytes, whatever the source
+ * - %KEVENT_CREATE_DATA: a data area, for records that carry bytes; not with
+ *   %KEVENT_CREATE_NORING.  Without it a queue tells of readiness only
  */
 #define KEVENT_CREATE_NORING	(1U << 0)
 #define KEVENT_CREATE_INHERIT	(1U << 1)
@@ -432,6 +500,10 @@ struct ukevent {
 #define KEVENT_CREATE_DATA	(1U << 3)
 
 #define KEVENT_MAX_ENTRIES	(1U << 20)
+
+#define KEVENT_MIN_DATA_SIZE	(1U << 16)
+#define KEVENT_MAX_DATA_SIZE	(1U << 24)
+#define KEVENT_DATA_UNIT	64	/* bytes that the release index counts in */
 
 /**
  * DOC: features
@@ -447,6 +519,8 @@ struct ukevent {
  * - %KEVENT_FEAT_EXCLUSIVE: %KEVENT_EXCLUSIVE
  * - %KEVENT_FEAT_QUERY: %KEVENT_CREATE_QUERY
  * - %KEVENT_FEAT_HINTS: %KEVENT_HINTS
+ * - %KEVENT_FEAT_DATA: %KEVENT_CREATE_DATA
+ * - %KEVENT_FEAT_SEND: kevent_send()
  */
 #define KEVENT_FEAT_LAST	((__u64)1 << 0)
 #define KEVENT_FEAT_MIN_WAIT	((__u64)1 << 1)
@@ -456,12 +530,15 @@ struct ukevent {
 #define KEVENT_FEAT_EXCLUSIVE	((__u64)1 << 5)
 #define KEVENT_FEAT_QUERY	((__u64)1 << 6)
 #define KEVENT_FEAT_HINTS	((__u64)1 << 7)
+#define KEVENT_FEAT_DATA	((__u64)1 << 8)
+#define KEVENT_FEAT_SEND	((__u64)1 << 9)
 
 /**
  * struct kevent_params - argument of kevent_create(), in and out
  * @size: out: bytes of this struct that were filled in, at most those that the
  *	program passed
- * @flags: out: %KEVENT_CREATE_NORING if the queue has no ring
+ * @flags: out: %KEVENT_CREATE_NORING if the queue has no ring,
+ *	%KEVENT_CREATE_DATA if it has a data area
  * @ring_entries: in: records the ring shall hold, 1 to %KEVENT_MAX_ENTRIES,
  *	0 for a default taken from @nr_expected; out: the power of two used
  * @nr_expected: in: number of interests expected, 0 if not known
@@ -481,18 +558,25 @@ struct ukevent {
  * @records_offset: out: offset of the first record in the ring mapping
  * @consumer_offset: out: offset of the consumer index (u32) in the consumer
  *	mapping
- * @data_size: place of the size of a data area; must be 0
- * @data_mmap_offset: place of its mmap offset; must be 0
- * @release_offset: place of the offset of the index, in the consumer mapping, up to
- *	which the program has given the data area back; must be 0
- * @reserved1: must be 0
+ * @data_size: with %KEVENT_CREATE_DATA in: bytes of the data area, up to
+ *	%KEVENT_MAX_DATA_SIZE, rounded up to a power of two and to
+ *	%KEVENT_MIN_DATA_SIZE, 0 for a default; out: the size used, which is that
+ *	of the mapping.  Without the flag: must be 0, and is
+ * @data_mmap_offset: out: mmap offset of the data area, to be mapped for reading,
+ *	and for writing by who likes to change the bytes in place
+ * @release_offset: out: offset in the consumer mapping of the index (u32) up to
+ *	which the program has given the data area back, in units of
+ *	%KEVENT_DATA_UNIT bytes since the queue was made, as records tell it
+ * @data_producer_offset: out: offset in the ring mapping of the index (u32) that would
+ *	give back all that was told: for who takes a queue over, and reads this
+ *	before the producer index
  * @reserved: must be 0
  *
  * What is there in the fields that are only told does not matter.
  *
- * Both mappings must be %MAP_SHARED and of exactly the sizes given; they are
+ * The mappings must be %MAP_SHARED and of exactly the sizes given; they are
  * not inherited over fork and cannot grow.  All offsets and sizes are 0 for a
- * queue without a ring.
+ * queue without a ring, those of the data area for one without.
  */
 struct kevent_params {
 	__u32		size;
@@ -515,7 +599,7 @@ struct kevent_params {
 	__aligned_u64	data_size;
 	__aligned_u64	data_mmap_offset;
 	__u32		release_offset;
-	__u32		reserved1;
+	__u32		data_producer_offset;
 	__aligned_u64	reserved;
 };
 
@@ -593,5 +677,48 @@ struct kevent_wait_args {
 };
 
 #define KEVENT_WAIT_ARGS_SIZE_VER0 72
+
+/**
+ * DOC: send flags
+ *
+ * &struct kevent_send.flags:
+ *
+ * - %KEVENT_SEND_MORE: more is to follow, as MSG_MORE of send(2)
+ * - %KEVENT_SEND_FILE: reserved, ``-EOPNOTSUPP``: the bytes will be those of the file
+ *   @file_fd from the offset @addr on
+ * - %KEVENT_SEND_RELEASE: @release gives the data area back up to there, as if the
+ *   program had stored it, after the sends and before the wait; unless this entry, or
+ *   one before it in the array, was not done in full, as its bytes are still needed
+ */
+#define KEVENT_SEND_MORE	(1U << 0)
+#define KEVENT_SEND_FILE	(1U << 1)
+#define KEVENT_SEND_RELEASE	(1U << 2)
+
+/**
+ * struct kevent_send - one send of kevent_send()
+ * @addr: user address of the bytes; they may lie in a data area
+ * @fd: a socket that is connected
+ * @len: how many bytes
+ * @flags: %KEVENT_SEND_MORE and so on
+ * @result: out: bytes that the socket took, or a negative error number:
+ *	``-EAGAIN`` if it has no room, ``-ECANCELED`` if the last entry of this call
+ *	for the same socket was not done in full
+ * @file_fd: place of the file of %KEVENT_SEND_FILE; must be 0
+ * @release: with %KEVENT_SEND_RELEASE a value of the release index, as a record
+ *	tells it; else must be 0
+ */
+struct kevent_send {
+	__aligned_u64	addr;
+	__s32		fd;
+	__u32		len;
+	__u32		flags;
+	__s32		result;
+	__s32		file_fd;
+	__u32		release;
+};
+
+#define KEVENT_SEND_SIZE	32
+
+#define KEVENT_MAX_SENDS	1024
 
 #endif /* _UAPI_LINUX_KEVENT_H */

@@ -5,6 +5,10 @@
  */
 #include "kevent_test.h"
 
+#ifndef __NR_kevent_send
+#define __NR_kevent_send	504
+#endif
+
 #define CHECK_FIELD(type, field, offset) \
 	EXPECT_EQ((size_t)(offset), offsetof(struct type, field))
 
@@ -54,7 +58,7 @@ TEST(layout)
 	CHECK_FIELD(kevent_params, data_size, 96);
 	CHECK_FIELD(kevent_params, data_mmap_offset, 104);
 	CHECK_FIELD(kevent_params, release_offset, 112);
-	CHECK_FIELD(kevent_params, reserved1, 116);
+	CHECK_FIELD(kevent_params, data_producer_offset, 116);
 	CHECK_FIELD(kevent_params, reserved, 120);
 
 	EXPECT_EQ((size_t)KEVENT_WAIT_ARGS_SIZE_VER0,
@@ -75,10 +79,49 @@ TEST(layout)
 	CHECK_FIELD(kevent_wait_args, busy_poll_flags, 62);
 	CHECK_FIELD(kevent_wait_args, reserved, 64);
 
+	EXPECT_EQ((size_t)KEVENT_SEND_SIZE, sizeof(struct kevent_send));
+	EXPECT_EQ((size_t)32, sizeof(struct kevent_send));
+	CHECK_FIELD(kevent_send, addr, 0);
+	CHECK_FIELD(kevent_send, fd, 8);
+	CHECK_FIELD(kevent_send, len, 12);
+	CHECK_FIELD(kevent_send, flags, 16);
+	CHECK_FIELD(kevent_send, result, 20);
+	CHECK_FIELD(kevent_send, file_fd, 24);
+	CHECK_FIELD(kevent_send, release, 28);
+
 #if defined(__x86_64__) || defined(__i386__)
 	EXPECT_EQ(500, __NR_kevent_create);
 	EXPECT_EQ(503, __NR_kevent_get_events);
+	EXPECT_EQ(504, __NR_kevent_send);
 #endif
+}
+
+/* Numbers that programs have compiled in. */
+TEST(constants)
+{
+	EXPECT_EQ(8, KEVENT_TYPE_STREAM);
+	EXPECT_EQ(1U << 13, KEVENT_LATE);
+	EXPECT_EQ(1U << 3, KEVENT_CREATE_DATA);
+	EXPECT_EQ(1ULL << 8, KEVENT_FEAT_DATA);
+	EXPECT_EQ(1ULL << 9, KEVENT_FEAT_SEND);
+	EXPECT_EQ(64, KEVENT_DATA_UNIT);
+	EXPECT_EQ(65536U, KEVENT_MIN_DATA_SIZE);
+	EXPECT_EQ(16777216U, KEVENT_MAX_DATA_SIZE);
+	EXPECT_EQ(16384, KEVENT_STREAM_MAX_MOST);
+	EXPECT_EQ(1024, KEVENT_MAX_SENDS);
+	EXPECT_EQ(1U, KEVENT_SEND_MORE);
+	EXPECT_EQ(2U, KEVENT_SEND_FILE);
+	/* bits of poll(2) */
+	EXPECT_EQ(POLLIN, KEVENT_STREAM_RECV);
+	EXPECT_EQ(POLLOUT, KEVENT_STREAM_SEND);
+	EXPECT_EQ(POLLERR, KEVENT_STREAM_ERROR);
+	EXPECT_EQ(POLLHUP, KEVENT_STREAM_HUP);
+	EXPECT_EQ(POLLRDHUP, KEVENT_STREAM_RDHUP);
+	/* what the data words are made of */
+	EXPECT_EQ(0x89abcdefU, KEVENT_STREAM_OFFSET(0x0123456789abcdefULL));
+	EXPECT_EQ(0x01234567U, KEVENT_STREAM_LENGTH(0x0123456789abcdefULL));
+	EXPECT_EQ(0x89abcdefU, KEVENT_STREAM_RELEASE(0x0123456789abcdefULL));
+	EXPECT_EQ(0x01234567U, KEVENT_STREAM_POSITION(0x0123456789abcdefULL));
 }
 
 FIXTURE(create)
@@ -124,13 +167,13 @@ TEST_F(create, answers)
 	EXPECT_EQ(256, (int)self->p.ring_entries);
 	EXPECT_NE(0ULL, self->p.types & (1ULL << KEVENT_TYPE_POLL));
 	EXPECT_EQ(0, (int)(self->p.types & 1));
-	EXPECT_EQ(0ULL, self->p.types >> (KEVENT_TYPE_PROCESS + 1));
+	EXPECT_EQ(0ULL, self->p.types >> (KEVENT_TYPE_STREAM + 1));
 	EXPECT_EQ(0x1beULL, self->p.ops & 0x1beULL);
 	EXPECT_EQ(0ULL, self->p.ops & ~0x1feULL);
-	EXPECT_EQ(0xffULL, self->p.features);
+	EXPECT_EQ(0x3ffULL, self->p.features);
 	EXPECT_EQ(0, self->p.queue);
 	EXPECT_EQ(0ULL, self->p.data_size | self->p.data_mmap_offset |
-		  self->p.release_offset | self->p.reserved1 |
+		  self->p.release_offset | self->p.data_producer_offset |
 		  self->p.reserved);
 	EXPECT_EQ(FD_CLOEXEC, fcntl(self->fd, F_GETFD));
 }
@@ -236,7 +279,7 @@ TEST_F(create, unknown_flags)
 		if (flag == KEVENT_CREATE_QUERY)
 			continue;
 		memset(&self->p, 0, sizeof(self->p));
-		EXPECT_EQ(bit < 2 ? 0 : -EINVAL,
+		EXPECT_EQ(bit < 2 || flag == KEVENT_CREATE_DATA ? 0 : -EINVAL,
 			  try_flags(&self->p, sizeof(self->p), flag))
 			TH_LOG("bit %u", bit);
 		/* what is told of another queue is not asked of a new one */
@@ -249,13 +292,25 @@ TEST_F(create, reserved)
 {
 	unsigned int byte;
 
-	/* the places of what is to come, and the rest */
+	/* what goes with another flag, what is told, and the rest */
 	for (byte = offsetof(struct kevent_params, data_size);
 	     byte < sizeof(self->p); byte++) {
+		bool told = byte >= offsetof(struct kevent_params,
+					     data_mmap_offset) &&
+			    byte < offsetof(struct kevent_params, reserved);
+
 		memset(&self->p, 0, sizeof(self->p));
 		((char *)&self->p)[byte] = 1;
-		EXPECT_EQ(-EINVAL, try_create(&self->p, sizeof(self->p)))
+		EXPECT_EQ(told ? 0 : -EINVAL,
+			  try_create(&self->p, sizeof(self->p)))
 			TH_LOG("byte %u", byte);
+		if (byte < offsetof(struct kevent_params, data_mmap_offset))
+			continue;
+		memset(&self->p, 0, sizeof(self->p));
+		((char *)&self->p)[byte] = 1;
+		EXPECT_EQ(told ? 0 : -EINVAL,
+			  try_flags(&self->p, sizeof(self->p),
+				    KEVENT_CREATE_DATA)) TH_LOG("byte %u", byte);
 	}
 	memset(&self->p, 0, sizeof(self->p));
 	self->p.queue = 1;
@@ -271,6 +326,8 @@ TEST_F(create, reserved)
 	/* so what was told can be passed on */
 	self->p.ring_entries = 0;
 	EXPECT_EQ(0, try_create(&self->p, sizeof(self->p)));
+	EXPECT_EQ(0, try_flags(&self->p, sizeof(self->p), KEVENT_CREATE_DATA));
+	EXPECT_EQ(0, try_flags(&self->p, sizeof(self->p), KEVENT_CREATE_DATA));
 }
 
 TEST_F(create, size)

@@ -56,6 +56,12 @@ FIXTURE_VARIANT_ADD(each, process) {
 	KEVENT_TYPE_PROCESS, 0, KEVENT_PROCESS_EXITED, 0, 0
 };
 
+FIXTURE_VARIANT_ADD(each, stream) {
+	KEVENT_TYPE_STREAM, 0, KEVENT_STREAM_RECV,
+	1 << KEVENT_STREAM_LOWAT | 1 << KEVENT_STREAM_MOST |
+	1 << KEVENT_STREAM_SHARE, 0
+};
+
 static int open_for(unsigned int type)
 {
 	int fd = -1, peer;
@@ -64,6 +70,7 @@ static int open_for(unsigned int type)
 	case KEVENT_TYPE_POLL:
 		return make_eventfd(0);
 	case KEVENT_TYPE_SOCKET:
+	case KEVENT_TYPE_STREAM:
 		return inet_pair(AF_INET, SOCK_STREAM, &fd, &peer) ? -1 : fd;
 	case KEVENT_TYPE_INODE:
 		return open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -76,7 +83,13 @@ static int open_for(unsigned int type)
 
 FIXTURE_SETUP(each)
 {
-	ASSERT_EQ(0, queue_init(&self->q, 64));
+	struct kevent_params p = {
+		.flags = variant->type == KEVENT_TYPE_STREAM ?
+			 KEVENT_CREATE_DATA : 0,
+		.ring_entries = 64,
+	};
+
+	ASSERT_EQ(0, ukevent_queue_init(&self->q, &p));
 	self->fd = open_for(variant->type);
 	ASSERT_TRUE(variant->ident || self->fd >= 0);
 }
@@ -186,6 +199,10 @@ TEST_F(each, fields)
 			    bare(self, variant, op);
 		if (fields[f].at) {
 			*fields[f].at = fields[f].at == &c.id ? id + !id : 1;
+			/* less than one record were refused as that */
+			if (variant->type == KEVENT_TYPE_STREAM &&
+			    fields[f].at == &c.param[KEVENT_STREAM_SHARE])
+				*fields[f].at = 4096;
 			taken = (sets && fields[f].at == &c.cookie) ||
 				fields[f].param & param;
 		} else if (f) {
@@ -275,6 +292,30 @@ TEST_F(each, hints)
 		    bare_by_id(self, variant, ops[i], id);
 		c.flags |= KEVENT_HINTS;
 		EXPECT_EQ(is_sock && i < 3 ? 0 : -EINVAL,
+			  do_change(self->q.fd, &c)) TH_LOG("op %u", ops[i]);
+		if (!c.result && ops[i] == ADD)
+			id = c.id;
+	}
+}
+
+/* When to receive is a matter of streams, and of ADD alone. */
+TEST_F(each, late)
+{
+	static const __u16 ops[] = {
+		ADD, MODIFY, SET, REMOVE, ENABLE, DISABLE, TRIGGER, QUERY
+	};
+	bool is_stream = variant->type == KEVENT_TYPE_STREAM;
+	struct kevent_change c;
+	__u64 id = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
+		id = there(self, variant, id, ops[i] != ADD);
+		c = ops[i] == ADD || ops[i] == SET ?
+		    bare(self, variant, ops[i]) :
+		    bare_by_id(self, variant, ops[i], id);
+		c.flags |= KEVENT_LATE;
+		EXPECT_EQ(is_stream && !i ? 0 : -EINVAL,
 			  do_change(self->q.fd, &c)) TH_LOG("op %u", ops[i]);
 		if (!c.result && ops[i] == ADD)
 			id = c.id;

@@ -13,6 +13,7 @@
 #define I386_KEVENT_CTL		501
 #define I386_KEVENT_WAIT	502
 #define I386_KEVENT_GET_EVENTS	503
+#define I386_KEVENT_SEND	504
 
 #ifdef __x86_64__
 static long int80(long nr, long a, long b, long c, long d, long e, long f)
@@ -71,6 +72,8 @@ struct low {
 	struct kevent_change changes[4];
 	struct kevent_wait_args args;
 	struct ukevent events[4];
+	struct kevent_send sends[3];
+	char bytes[16];
 	__u64 mask;
 };
 
@@ -205,6 +208,53 @@ TEST_F(compat, get_events)
 	EXPECT_EQ(-EFAULT, int80(I386_KEVENT_GET_EVENTS, q.fd, LOW(events), 0,
 				 4, LOW(args), 72));
 	ukevent_queue_exit(&q);
+}
+
+/* A queue with a data area; six arguments, of which the array is one. */
+TEST_F(compat, send)
+{
+	struct kevent_params *p = &self->low->params;
+	struct kevent_send *s = self->low->sends;
+	struct kevent_wait_args *a = &self->low->args;
+	int i, kfd, sv[2];
+	char buf[32];
+
+	p->ring_entries = 16;
+	p->data_size = 100000;
+	kfd = int80(I386_KEVENT_CREATE, LOW(params), sizeof(*p),
+		    KEVENT_CREATE_DATA, 0, 0, 0);
+	ASSERT_LE(0, kfd);
+	EXPECT_EQ(131072ULL, p->data_size);
+	EXPECT_GT(1ULL << 31, p->data_mmap_offset + p->data_size);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv));
+	memcpy(self->low->bytes, "0123456789abcdef", 16);
+	for (i = 0; i < 3; i++) {
+		memset(&s[i], 0, sizeof(s[i]));
+		s[i].addr = LOW(bytes) + 5 * i;
+		s[i].fd = sv[0];
+		s[i].len = 5;
+	}
+	/* addresses are 64 bits in the struct: the upper half counts */
+	s[1].addr |= 1ULL << 40;
+	s[1].fd = dup(sv[0]);
+	a->flags = KEVENT_WAIT_TIMEOUT;
+	a->clockid = CLOCK_MONOTONIC;
+	EXPECT_EQ(0, int80(I386_KEVENT_SEND, kfd, LOW(sends), 3, 1, LOW(args),
+			   72));
+	EXPECT_EQ(5, s[0].result);
+	EXPECT_EQ(-EFAULT, s[1].result);
+	EXPECT_EQ(-ECANCELED, s[2].result);
+	EXPECT_EQ(5, recv(sv[1], buf, sizeof(buf), 0));
+	EXPECT_EQ(0, memcmp(buf, "01234", 5));
+	EXPECT_EQ(-EINVAL, int80(I386_KEVENT_SEND, kfd, LOW(sends), 1025, 0, 0,
+				 0));
+	EXPECT_EQ(-EINVAL, int80(I386_KEVENT_SEND, kfd, LOW(sends), 1, -1, 0, 0));
+	EXPECT_EQ(-EFAULT, int80(I386_KEVENT_SEND, kfd, 0xfffff000, 1, 0, 0, 0));
+	EXPECT_EQ(-1, recv(sv[1], buf, sizeof(buf), 0));
+	close(s[1].fd);
+	close(sv[0]);
+	close(sv[1]);
+	close(kfd);
 }
 
 TEST_HARNESS_MAIN

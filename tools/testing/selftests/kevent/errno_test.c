@@ -135,7 +135,7 @@ TEST_F(ctl, entry_type)
 		c = make_change(KEVENT_OP_ADD, self->fd, 0, 0, 0);
 		c.type = type;
 		ret = do_change(self->kfd, &c);
-		if (type < KEVENT_TYPE_POLL || type > KEVENT_TYPE_PROCESS)
+		if (type < KEVENT_TYPE_POLL || type > KEVENT_TYPE_STREAM)
 			ok = ret == -EINVAL;
 		else if (!(p.types & (1ULL << type)))
 			ok = ret == -EOPNOTSUPP;

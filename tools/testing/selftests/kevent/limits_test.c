@@ -237,6 +237,44 @@ TEST_F(limits, pages)
 	EXPECT_EQ(-ENOSPC, queue_init(&q[0], 1));
 }
 
+static int data_queue_init(struct ukevent_queue *q, __u32 size)
+{
+	struct kevent_params p = {
+		.flags = KEVENT_CREATE_DATA, .ring_entries = 1, .data_size = size,
+	};
+
+	return ukevent_queue_init(q, &p);
+}
+
+/* So is the memory of data areas, and all of it is given back. */
+TEST_F(limits, pages_of_data_areas)
+{
+	/* with a buffer to receive to where bytes do not come by themselves */
+	long each = queue_pages(1) + ((1 << 20) + KEVENT_STREAM_MAX_MOST) /
+				     page_size();
+	struct ukevent_queue q[3];
+	int i;
+
+	ASSERT_EQ(0, write_number(MAX_PAGES, 2 * each));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(-ENOSPC, data_queue_init(&q[0], 4 << 20));
+		EXPECT_EQ(0, data_queue_init(&q[0], 1 << 20));
+		EXPECT_EQ(-ENOSPC, data_queue_init(&q[1], 2 << 20));
+		EXPECT_EQ(0, data_queue_init(&q[1], 1 << 20));
+		EXPECT_EQ(-ENOSPC, queue_init(&q[2], 1));
+		/* a mapping keeps it after the descriptor */
+		close(q[0].fd);
+		q[0].fd = -1;
+		EXPECT_EQ(-ENOSPC, data_queue_init(&q[2], 65536));
+		ukevent_queue_exit(&q[0]);
+		ukevent_queue_exit(&q[1]);
+	}
+	ASSERT_EQ(0, write_number(MAX_PAGES, each - 1));
+	EXPECT_EQ(-ENOSPC, data_queue_init(&q[0], 1 << 20));
+	EXPECT_EQ(0, data_queue_init(&q[0], 1 << 19));
+	ukevent_queue_exit(&q[0]);
+}
+
 /* What looks interests up is queue memory as well. */
 TEST_F(limits, pages_of_interests)
 {
@@ -606,6 +644,46 @@ TEST_F_TIMEOUT(memcg, small_group, 120)
 		for (n = 0; n < 100 && queue_init(&q[0], 1 << 16); n++)
 			sleep_ms(20);
 		_exit(n == 100 ? 4 : 0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* The same with data areas. */
+TEST_F_TIMEOUT(memcg, small_group_data, 120)
+{
+	struct ukevent_queue q[64];
+	int status, n, ret = 0;
+	long before, after = 0;
+	pid_t pid;
+
+	ASSERT_EQ(0, group_write(self->group, "memory.max", "16777216"));
+	pid = fork();
+	if (!pid) {
+		if (in_group(self->group))
+			_exit(1);
+		before = group_stat(self->group, "\nkernel ");
+		if (data_queue_init(&q[0], 4 << 20))
+			_exit(2);
+		after = group_stat(self->group, "\nkernel ");
+		if (after - before < (4L << 20) * 9 / 10)
+			_exit(3);
+		for (n = 1; n < 64; n++) {
+			ret = data_queue_init(&q[n], 4 << 20);
+			if (ret)
+				break;
+		}
+		TH_LOG("%d areas of 4 MiB in 16 MiB, then %s", n,
+		       strerror(-ret));
+		if (ret != -ENOMEM && ret != -ENOSPC)
+			_exit(4);
+		if (n < 2 || n > 4)
+			_exit(5);
+		while (n--)
+			ukevent_queue_exit(&q[n]);
+		for (n = 0; n < 100 && data_queue_init(&q[0], 4 << 20); n++)
+			sleep_ms(20);
+		_exit(n == 100 ? 6 : 0);
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);

@@ -36,6 +36,7 @@ FIXTURE_VARIANT(params)
 FIXTURE_VARIANT_ADD(params, small) { 0, 1 };
 FIXTURE_VARIANT_ADD(params, large) { KEVENT_CREATE_INHERIT, 5000 };
 FIXTURE_VARIANT_ADD(params, noring) { KEVENT_CREATE_NORING, 16 };
+FIXTURE_VARIANT_ADD(params, data_area) { KEVENT_CREATE_DATA, 100 };
 
 FIXTURE_SETUP(params)
 {
@@ -62,7 +63,7 @@ TEST_F(params, told_again)
 	EXPECT_EQ(copy, p.queue);
 	p.queue = 0;
 	EXPECT_EQ(0, memcmp(&p, &self->made, sizeof(p)));
-	EXPECT_EQ(variant->flags & KEVENT_CREATE_NORING, p.flags);
+	EXPECT_EQ(variant->flags & ~KEVENT_CREATE_INHERIT, p.flags);
 	/* nothing was made, and what is there is as it was */
 	EXPECT_EQ(copy + 1, dup(0));
 	close(copy + 1);
@@ -120,6 +121,10 @@ TEST_F(params, errors)
 	EXPECT_EQ(-EINVAL, sys_kevent_create(&p, sizeof(p),
 					     KEVENT_CREATE_QUERY));
 	p.reserved = 0;
+	p.data_size = 1;
+	EXPECT_EQ(-EINVAL, sys_kevent_create(&p, sizeof(p),
+					     KEVENT_CREATE_QUERY));
+	p.data_size = 0;
 	EXPECT_EQ(-EINVAL, sys_kevent_create(&p, 127, KEVENT_CREATE_QUERY));
 	ASSERT_NE(NULL, end);
 	EXPECT_EQ(-EFAULT, sys_kevent_create((void *)end, 128,
