@@ -25,6 +25,9 @@
  *   out because a record for it is still unread: a program that acts after E
  *   sees that change.  So: copy out, advance, fence, and only then act.
  *
+ * Bytes that records carry lie in a third mapping, with an index of its own by which
+ * the program gives them back: ukevent_data.h.
+ *
  * One consumer: ukevent_take(), ukevent_dequeue().  Several threads on one queue:
  * ukevent_take_shared(), ukevent_dequeue_shared() in all of them; the two must not
  * be mixed.
@@ -41,7 +44,8 @@
  * Without a ring (KEVENT_CREATE_NORING) the functions that dequeue call
  * kevent_get_events().
  *
- * ukevent_prep.h fills in changes, ukevent_loop.h gathers them for the next wait.
+ * ukevent_prep.h fills in changes, ukevent_loop.h gathers them for the next wait,
+ * ukevent_data.h receives and sends.
  *
  * C99, C11 and C++, with or without extensions.
  */
@@ -72,8 +76,11 @@ extern long syscall(long number, ...);
 #define __NR_kevent_wait	502
 #define __NR_kevent_get_events	503
 #endif
+#ifndef __NR_kevent_send
+#define __NR_kevent_send	504
+#endif
 
-#define UKEVENT_FOREVER		(~0ULL)
+#define UKEVENT_FOREVER		(~(uint64_t)0)
 
 /* What few need is kept out of the way of the others, which is in line. */
 #define UKEVENT_APART		static __attribute__((__noinline__, __unused__))
@@ -90,7 +97,7 @@ struct ukevent_here {
 };
 
 /**
- * struct ukevent_queue - a queue and its two mappings
+ * struct ukevent_queue - a queue and its mappings
  * @fd: the queue's descriptor
  * @entries: records the ring holds, a power of two
  * @head: consumer index (the single consumer's own copy)
@@ -106,6 +113,9 @@ struct ukevent_here {
  * @ring_size: its size
  * @consumer_map: start of the consumer mapping
  * @consumer_size: its size
+ * @data: the data area, NULL for a queue without
+ * @data_size: its size
+ * @release: release index, in the consumer mapping, of a queue with a data area
  */
 struct ukevent_queue {
 	int			fd;
@@ -123,10 +133,13 @@ struct ukevent_queue {
 	size_t			ring_size;
 	void			*consumer_map;
 	size_t			consumer_size;
+	char			*data;
+	size_t			data_size;
+	uint32_t		*release;
 };
 
 /*
- * The four calls, as they are but for the error convention: syscall(2) would put the
+ * The calls, as they are but for the error convention: syscall(2) would put the
  * error in errno, which was to be saved before each call.
  */
 #if defined(__x86_64__) && defined(__LP64__) && !defined(syscall)
@@ -208,6 +221,14 @@ static inline int sys_kevent_get_events(int fd, struct ukevent *buf,
 			     (long)args, size);
 }
 
+static inline int sys_kevent_send(int fd, struct kevent_send *sends, uint32_t nr,
+				  uint32_t min_nr, struct kevent_wait_args *args,
+				  size_t size)
+{
+	return ukevent_call6(__NR_kevent_send, fd, (long)sends, nr, min_nr,
+			     (long)args, size);
+}
+
 /**
  * ukevent_queue_exit - unmap and close a queue
  * @q: the queue
@@ -222,6 +243,8 @@ static inline void ukevent_queue_exit(struct ukevent_queue *q)
 			munmap(q->ring_map, q->ring_size);
 		if (q->consumer_map)
 			munmap(q->consumer_map, q->consumer_size);
+		if (q->data)
+			munmap(q->data, q->data_size);
 	}
 	if (q->here)
 		munmap(q->here, sizeof(*q->here));
@@ -237,7 +260,7 @@ static inline int ukevent_queue_map(struct ukevent_queue *q, int fd,
 				    const struct kevent_params *params)
 {
 	int saved = errno, ret;
-	char *ring, *consumer;
+	char *ring, *consumer, *data;
 	void *here;
 
 	here = mmap(NULL, sizeof(*q->here), PROT_READ | PROT_WRITE,
@@ -264,6 +287,16 @@ static inline int ukevent_queue_map(struct ukevent_queue *q, int fd,
 		goto fail;
 	q->consumer_map = consumer;
 	q->consumer_size = params->consumer_mmap_size;
+	if (params->flags & KEVENT_CREATE_DATA) {
+		data = (char *)mmap(NULL, params->data_size,
+				    PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+				    params->data_mmap_offset);
+		if (data == (char *)MAP_FAILED)
+			goto fail;
+		q->data = data;
+		q->data_size = params->data_size;
+		q->release = (uint32_t *)(consumer + params->release_offset);
+	}
 
 	q->entries = params->ring_entries;
 	q->flush_after = q->entries < KEVENT_FLUSH_RECORDS ?
@@ -333,7 +366,7 @@ static inline int ukevent_queue_remap(struct ukevent_queue *q)
  * ukevent_queue_init - make a queue and map its ring
  * @q: filled in
  * @params: in: flags, for the third argument of kevent_create(), ring_entries,
- *	nr_expected; out: as kevent_create()
+ *	nr_expected, data_size; out: as kevent_create()
  *
  * Return: 0 or a negative error number; nothing is left open then.
  */
@@ -466,7 +499,8 @@ static inline int ukevent_take_shared(struct ukevent_queue *q,
  * @q: the queue, mapped here
  * @empty: whether the ring was found empty
  *
- * To be asked after taking records, or after finding none.
+ * To be asked after taking records, or after finding none; and after releasing bytes
+ * as well, which all functions that dequeue do.
  *
  * Return: nonzero if kevent_wait() should be entered.
  */

@@ -178,4 +178,36 @@ ukevent_prep_process(struct kevent_change *e, unsigned int op, int pidfd,
 			    KEVENT_PROCESS_EXITED, flags, cookie);
 }
 
+/*
+ * For a queue with a data area, see ukevent_data.h
+ *
+ * @fd: a stream socket that is connected
+ * @events: KEVENT_STREAM_RECV and so on; without RECV the bytes stay in the socket
+ */
+static inline struct kevent_change *
+ukevent_prep_stream(struct kevent_change *e, unsigned int op, int fd,
+		    uint32_t events, uint32_t flags, uint64_t cookie)
+{
+	return ukevent_prep(e, op, KEVENT_TYPE_STREAM, fd, events, flags, cookie);
+}
+
+/**
+ * ukevent_stream_limits - let a STREAM interest take other pieces than by default
+ * @e: the entry, filled in by ukevent_prep_stream()
+ * @lowat: fewer bytes are left in the socket; 0 for any
+ * @most: bytes in a record; 0 for 4096
+ * @share: bytes of the area that may wait for their release; 0 for a quarter
+ *
+ * Return: @e.
+ */
+static inline struct kevent_change *
+ukevent_stream_limits(struct kevent_change *e, uint32_t lowat, uint32_t most,
+		      uint32_t share)
+{
+	e->param[KEVENT_STREAM_LOWAT] = lowat;
+	e->param[KEVENT_STREAM_MOST] = most;
+	e->param[KEVENT_STREAM_SHARE] = share;
+	return e;
+}
+
 #endif /* _UKEVENT_PREP_H */

@@ -6,6 +6,7 @@
 #define KEVENT_COUNTED_H
 
 #define _GNU_SOURCE
+#include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -19,21 +20,32 @@
 #define __NR_kevent_wait	502
 #define __NR_kevent_get_events	503
 #endif
+#ifndef __NR_kevent_send
+#define __NR_kevent_send	504
+#endif
 
 /**
  * struct counted - calls of the library
  * @ctl: kevent_ctl()
  * @wait: kevent_wait() and kevent_get_events()
+ * @send: kevent_send()
  * @changes: that they had to apply
  * @poll: poll(2)
  * @ctl_at_most: kevent_ctl() applies that many entries and no more; 0 for all
+ * @no_send: error number with which kevent_send() is refused; 0 for none
+ * @no_data: the same of kevent_create() with a data area
+ * @before_send: called by who calls kevent_send(), before
  */
 static struct counted {
 	unsigned int	ctl;
 	unsigned int	wait;
+	unsigned int	send;
 	unsigned int	changes;
 	unsigned int	poll;
 	unsigned int	ctl_at_most;
+	int		no_send;
+	int		no_data;
+	void		(*before_send)(void);
 } counted;
 
 static long counted_syscall(long nr, ...)
@@ -56,8 +68,22 @@ static long counted_syscall(long nr, ...)
 	}
 	if (nr == __NR_kevent_wait)
 		with = (const struct kevent_wait_args *)arg[2];
-	if (nr == __NR_kevent_get_events)
+	if (nr == __NR_kevent_get_events || nr == __NR_kevent_send)
 		with = (const struct kevent_wait_args *)arg[4];
+	if (nr == __NR_kevent_send) {
+		__atomic_fetch_add(&counted.send, 1, __ATOMIC_RELAXED);
+		if (counted.before_send)
+			counted.before_send();
+		if (counted.no_send) {
+			errno = counted.no_send;
+			return -1;
+		}
+	}
+	if (nr == __NR_kevent_create && counted.no_data &&
+	    arg[2] & KEVENT_CREATE_DATA) {
+		errno = counted.no_data;
+		return -1;
+	}
 	if (nr == __NR_kevent_wait || nr == __NR_kevent_get_events)
 		__atomic_fetch_add(&counted.wait, 1, __ATOMIC_RELAXED);
 	if (with)
@@ -75,7 +101,7 @@ static inline int counted_poll(struct pollfd *fds, nfds_t nr, int timeout)
 #define syscall	counted_syscall
 #define poll	counted_poll
 
-#include "../../../lib/kevent/ukevent_loop.h"
+#include "../../../lib/kevent/ukevent_data.h"
 
 #undef syscall
 #undef poll

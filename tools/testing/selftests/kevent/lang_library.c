@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The library in strict C99 and C11, and in C++: each function of it. */
-#include "ukevent_loop.h"
+#include "ukevent_data.h"
 #include "lang.h"
 
 LANG_EXPORT int LANG_NAME(library)(void);
@@ -29,6 +29,56 @@ static int turns(struct ukevent_queue *q)
 	    ukevent_flush(&loop))
 		return -EPROTO;
 	return 0;
+}
+
+static void unsent(struct ukevent_io *io, const struct kevent_send *send,
+		   uint64_t cookie)
+{
+	const char *rest;
+	uint32_t len;
+
+	if (ukevent_unsent(send, &rest, &len) == -EBADF && cookie == 9 &&
+	    len == 3 && *rest == 'o' && ukevent_io_send(io, -1, rest, 1, 0, 0))
+		++*(int *)io->loop.data;
+}
+
+/* Bytes there and back, if the kernel carries any; 0 or what went wrong. */
+static int bytes(void)
+{
+	struct kevent_params params;
+	struct ukevent_queue q;
+	struct ukevent_io io;
+	struct ukevent ev[4];
+	int ret, told = 0;
+
+	memset(&params, 0, sizeof(params));
+	ret = ukevent_queue_init_data(&q, &params);
+	if (ret)
+		return ret;
+	ukevent_io_init(&io, &q, NULL, unsent);
+	io.loop.data = &told;
+	ukevent_stream_limits(ukevent_prep_stream(ukevent_next(&io.loop),
+						  KEVENT_OP_ADD, -1,
+						  KEVENT_STREAM_RECV, 0, 1),
+			      0, 0, 8192);
+	ukevent_io_send(&io, -1, "one", 3, 0, 9);
+	if (ukevent_io_turn(&io, ev, 4, UKEVENT_FOREVER) || told != 1)
+		ret = -EPROTO;
+	memset(ev, 0, sizeof(ev));
+	ev[0].type = KEVENT_TYPE_STREAM;
+	ev[0].events = KEVENT_STREAM_RECV;
+	ev[0].data[0] = (uint64_t)3 << 32;
+	if (ukevent_bytes(&q, ev) != q.data || ukevent_length(ev) != 3)
+		ret = -EPROTO;
+	ukevent_io_release(&io, ev);
+	if (q.data)
+		ukevent_release_batch(&q, ev, 4);
+	ukevent_io_send(&io, -1, "one", 3, KEVENT_SEND_MORE, 9);
+	ukevent_io_close(&io, -1);
+	if (ukevent_io_flush(&io) || told != 2)
+		ret = -EPROTO;
+	ukevent_queue_exit(&q);
+	return ret;
 }
 
 /* A user event and a timer, told; 0 or what went wrong. */
@@ -81,5 +131,5 @@ int LANG_NAME(library)(void)
 			ret = ukevent_queue_remap(&q);
 	}
 	ukevent_queue_exit(&q);
-	return ret;
+	return ret ? ret : bytes();
 }

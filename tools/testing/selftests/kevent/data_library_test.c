@@ -1,0 +1,846 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The library where records carry bytes: mapping and releasing the data area, and turns
+ * that send; with kevent_send(), and where it is refused.
+ */
+#include "counted.h"
+#include "process_test.h"
+
+#include <netinet/tcp.h>
+#include <sys/time.h>
+
+#define STREAM_ALL	(KEVENT_STREAM_RECV | KEVENT_STREAM_RDHUP)
+
+/* ---- streams whose bytes tell where they belong ---- */
+
+static char byte_at(size_t position)
+{
+	return position * 2654435761U >> 13;
+}
+
+static void fill_bytes(char *to, size_t position, size_t len)
+{
+	while (len--)
+		*to++ = byte_at(position++);
+}
+
+static bool are_bytes(const char *at, size_t position, size_t len)
+{
+	while (len--)
+		if (*at++ != byte_at(position++))
+			return false;
+	return true;
+}
+
+/* Writes the stream on from @position, as much as goes without blocking, up to @len. */
+static size_t write_bytes(int fd, size_t position, size_t len)
+{
+	char buf[4096];
+	size_t done = 0, n;
+	ssize_t ret;
+
+	while (done < len) {
+		n = len - done < sizeof(buf) ? len - done : sizeof(buf);
+		fill_bytes(buf, position + done, n);
+		ret = send(fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (ret <= 0)
+			break;
+		done += ret;
+	}
+	return done;
+}
+
+/* Reads @len bytes, which must be those from @position on; whether they are. */
+static bool read_bytes(int fd, size_t position, size_t len)
+{
+	char buf[4096];
+	ssize_t ret;
+
+	while (len) {
+		ret = recv(fd, buf, len < sizeof(buf) ? len : sizeof(buf), 0);
+		if (ret <= 0 || !are_bytes(buf, position, ret))
+			return false;
+		position += ret;
+		len -= ret;
+	}
+	return true;
+}
+
+/* ---- queues ---- */
+
+static int data_queue(struct ukevent_queue *q, __u32 data_size)
+{
+	struct kevent_params params = {
+		.flags = KEVENT_CREATE_DATA, .ring_entries = 256,
+		.data_size = data_size,
+	};
+
+	return ukevent_queue_init(q, &params);
+}
+
+static int add_stream(struct ukevent_queue *q, int fd, __u32 share, __u64 cookie)
+{
+	struct kevent_change c;
+
+	return ukevent_change(q, ukevent_stream_limits(
+		ukevent_prep_stream(&c, KEVENT_OP_ADD, fd, STREAM_ALL,
+				    KEVENT_EDGE, cookie), 0, 0, share));
+}
+
+static uint32_t released(const struct ukevent_queue *q)
+{
+	return __atomic_load_n(q->release, __ATOMIC_ACQUIRE);
+}
+
+static bool is_mapped(const void *at)
+{
+	unsigned char there;
+
+	return !mincore((void *)at, 1, &there);
+}
+
+FIXTURE(area)
+{
+	struct ukevent_queue q;
+	int fd, peer;
+};
+
+FIXTURE_SETUP(area)
+{
+	int ret = data_queue(&self->q, KEVENT_MIN_DATA_SIZE);
+
+	if (ret == -EOPNOTSUPP)
+		SKIP(return, "the kernel carries no bytes");
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, inet_pair(AF_INET, SOCK_STREAM, &self->fd, &self->peer));
+	memset(&counted, 0, sizeof(counted));
+}
+
+FIXTURE_TEARDOWN(area)
+{
+	close(self->fd);
+	close(self->peer);
+	ukevent_queue_exit(&self->q);
+}
+
+/* It is there, can be written, and goes with the queue. */
+TEST_F(area, mapped_until_exit)
+{
+	char *data = self->q.data;
+
+	ASSERT_NE(NULL, data);
+	EXPECT_EQ(KEVENT_MIN_DATA_SIZE, self->q.data_size);
+	EXPECT_EQ(0U, released(&self->q));
+	data[0] = 1;
+	data[self->q.data_size - 1] = 1;
+	ukevent_queue_exit(&self->q);
+	EXPECT_FALSE(is_mapped(data));
+	EXPECT_EQ(NULL, self->q.data);
+}
+
+TEST_F(area, parsed_in_place)
+{
+	struct ukevent ev;
+
+	ASSERT_EQ(0, add_stream(&self->q, self->fd, 0, 7));
+	ASSERT_EQ(300U, write_bytes(self->peer, 0, 300));
+	ASSERT_EQ(1, ukevent_dequeue(&self->q, &ev, UKEVENT_FOREVER));
+	EXPECT_EQ(7U, ev.cookie);
+	ASSERT_TRUE(ukevent_has_bytes(&ev));
+	ASSERT_EQ(300U, ukevent_length(&ev));
+	EXPECT_TRUE(are_bytes(ukevent_bytes(&self->q, &ev), 0, 300));
+	EXPECT_EQ(0U, released(&self->q));
+	ukevent_release(&self->q, &ev);
+	EXPECT_EQ(KEVENT_STREAM_RELEASE(ev.data[1]), released(&self->q));
+	EXPECT_EQ(5U, released(&self->q));
+}
+
+/* Up to the last record that has bytes; and never back. */
+TEST_F(area, released_by_batch)
+{
+	struct ukevent ev[8];
+	uint32_t last;
+	int i;
+
+	ASSERT_EQ(0, add_stream(&self->q, self->fd, 0, 7));
+	ASSERT_EQ(0, ukevent_add(&self->q, KEVENT_TYPE_USER, 1, 1, KEVENT_EDGE, 1));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(100U, write_bytes(self->peer, 100 * i, 100));
+		ASSERT_EQ(i + 1, ring_reaches(&self->q, i + 1));
+	}
+	ASSERT_EQ(0, ukevent_trigger(&self->q, 1, 0));
+	ASSERT_EQ(4, ukevent_dequeue_batch(&self->q, ev, 8, UKEVENT_FOREVER));
+	EXPECT_FALSE(ukevent_has_bytes(&ev[3]));
+	ukevent_release_batch(&self->q, ev + 3, 1);
+	ukevent_release_batch(&self->q, ev, 0);
+	ukevent_release_batch(&self->q, ev, -EINTR);
+	EXPECT_EQ(0U, released(&self->q));
+	ukevent_release_batch(&self->q, ev, 4);
+	last = KEVENT_STREAM_RELEASE(ev[2].data[1]);
+	EXPECT_EQ(last, released(&self->q));
+	ukevent_release(&self->q, &ev[0]);
+	EXPECT_EQ(last, released(&self->q));
+}
+
+/* What there was no room for comes by itself to who dequeues after a release. */
+TEST_F(area, room_is_used)
+{
+	size_t sent = 0, got = 0, total = 8 * KEVENT_MIN_DATA_SIZE;
+	struct ukevent ev[64], last = {};
+	int i, n, stalls = 0;
+
+	ASSERT_EQ(0, add_stream(&self->q, self->fd, KEVENT_MIN_DATA_SIZE, 7));
+	while (got < total) {
+		sent += write_bytes(self->peer, sent, total - sent);
+		n = ukevent_dequeue_batch(&self->q, ev, 64, 0);
+		ASSERT_GE(n, 0);
+		for (i = 0; i < n; i++) {
+			ASSERT_TRUE(are_bytes(ukevent_bytes(&self->q, ev + i),
+					      got, ukevent_length(ev + i)));
+			got += ukevent_length(ev + i);
+		}
+		if (n)
+			last = ev[n - 1];
+		/* Given back only when nothing more can come. */
+		if (n || !is_pending(&self->q))
+			continue;
+		ukevent_release(&self->q, &last);
+		stalls++;
+	}
+	EXPECT_GE(stalls, 6);
+}
+
+/* A child that maps the queue has the bytes; one that does not has no area. */
+TEST_F(area, child_maps_its_own)
+{
+	struct ukevent ev;
+	pid_t pid;
+
+	ASSERT_EQ(0, add_stream(&self->q, self->fd, 0, 7));
+	ASSERT_EQ(300U, write_bytes(self->peer, 0, 300));
+	ASSERT_EQ(1, ring_reaches(&self->q, 1));
+	pid = fork();
+	if (!pid) {
+		if (is_mapped(self->q.data) ||
+		    ukevent_dequeue(&self->q, &ev, 0) != -ECHILD ||
+		    ukevent_queue_remap(&self->q) ||
+		    ukevent_dequeue(&self->q, &ev, 0) != 1 ||
+		    !are_bytes(ukevent_bytes(&self->q, &ev), 0, 300))
+			_exit(1);
+		ukevent_release(&self->q, &ev);
+		_exit(0);
+	}
+	EXPECT_EQ(0, child_status(pid));
+	EXPECT_EQ(5U, released(&self->q));
+}
+
+/* Where it is not to be had a queue is made without; other errors are told. */
+TEST(without_an_area)
+{
+	static const struct {
+		int	no_data;
+		int	ret;
+	} cases[] = {
+		{ EINVAL, 0 },
+		{ EOPNOTSUPP, 0 },
+		{ EPERM, 0 },
+		{ ENOSPC, -ENOSPC },
+		{ ENOMEM, -ENOMEM },
+	};
+	struct kevent_params params;
+	struct ukevent_queue q;
+	struct ukevent ev;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		counted.no_data = cases[i].no_data;
+		memset(&params, 0, sizeof(params));
+		params.data_size = KEVENT_MIN_DATA_SIZE;
+		params.ring_entries = 8;
+		ASSERT_EQ(cases[i].ret, ukevent_queue_init_data(&q, &params));
+		if (cases[i].ret)
+			continue;
+		EXPECT_EQ(NULL, q.data);
+		EXPECT_EQ(0U, params.flags);
+		EXPECT_EQ(8U, params.ring_entries);
+		EXPECT_EQ(0, ukevent_dequeue(&q, &ev, 0));
+		ukevent_queue_exit(&q);
+	}
+	counted.no_data = 0;
+}
+
+/* ---- turns ---- */
+
+#define CONNS	4
+
+/**
+ * struct keeper - what was not sent of a stream
+ * @rest: it
+ * @len: how much that is
+ * @short_ones, @refused, @failed: how often it was told of such
+ */
+struct keeper {
+	char		rest[1 << 20];
+	size_t		len;
+	unsigned int	short_ones;
+	unsigned int	refused;
+	unsigned int	failed;
+};
+
+static void keep(struct keeper *keeper, const char *bytes, size_t len)
+{
+	if (keeper->len + len <= sizeof(keeper->rest))
+		memcpy(keeper->rest + keeper->len, bytes, len);
+	keeper->len += len;
+}
+
+FIXTURE(io)
+{
+	struct ukevent_queue q;
+	struct ukevent_io io;
+	struct ukevent ev[64];
+	int fd[CONNS], peer[CONNS];
+	struct keeper *keeper;
+	uint32_t at_send;
+};
+
+FIXTURE_VARIANT(io)
+{
+	int no_send;
+};
+
+FIXTURE_VARIANT_ADD(io, array)
+{
+	.no_send = 0,
+};
+
+FIXTURE_VARIANT_ADD(io, refused)
+{
+	.no_send = EPERM,
+};
+
+FIXTURE_VARIANT_ADD(io, unknown)
+{
+	.no_send = ENOSYS,
+};
+
+static FIXTURE_DATA(io) *current_io;
+
+static void io_unsent(struct ukevent_io *io, const struct kevent_send *send,
+		      uint64_t cookie)
+{
+	struct keeper *keeper = current_io->keeper + cookie;
+	const char *rest;
+	uint32_t len;
+
+	if (ukevent_unsent(send, &rest, &len)) {
+		keeper->failed++;
+		return;
+	}
+	if (send->result == -ECANCELED)
+		keeper->refused++;
+	else
+		keeper->short_ones++;
+	keep(keeper, rest, len);
+	/* Here nothing can be sent. */
+	if (ukevent_io_send(io, send->fd, rest, len, 0, cookie) != -EBUSY)
+		keeper->failed += 1000;
+}
+
+/* How far the program had released when it entered. */
+static void note_release(void)
+{
+	current_io->at_send = released(&current_io->q);
+}
+
+FIXTURE_SETUP(io)
+{
+	int ret = data_queue(&self->q, 0), i, one = 1;
+
+	if (ret == -EOPNOTSUPP)
+		SKIP(return, "the kernel carries no bytes");
+	ASSERT_EQ(0, ret);
+	for (i = 0; i < CONNS; i++) {
+		ASSERT_EQ(0, inet_pair(AF_INET, SOCK_STREAM, &self->fd[i],
+				       &self->peer[i]));
+		setsockopt(self->fd[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		setsockopt(self->peer[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		ASSERT_EQ(0, add_stream(&self->q, self->fd[i], 0, i));
+	}
+	self->keeper = calloc(CONNS, sizeof(*self->keeper));
+	ASSERT_NE(NULL, self->keeper);
+	ukevent_io_init(&self->io, &self->q, NULL, io_unsent);
+	memset(&counted, 0, sizeof(counted));
+	counted.no_send = variant->no_send;
+	counted.before_send = note_release;
+	current_io = self;
+}
+
+FIXTURE_TEARDOWN(io)
+{
+	int i;
+
+	for (i = 0; i < CONNS; i++) {
+		close(self->fd[i]);
+		close(self->peer[i]);
+	}
+	free(self->keeper);
+	ukevent_queue_exit(&self->q);
+}
+
+#define TURN(timeout)	ukevent_io_turn(&self->io, self->ev, 64, timeout)
+
+/* Has the program send all that it was told back, from where it lies. */
+static void echo(FIXTURE_DATA(io) *self, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (ukevent_has_bytes(self->ev + i))
+			ukevent_io_send(&self->io, self->fd[self->ev[i].cookie],
+					ukevent_bytes(&self->q, self->ev + i),
+					ukevent_length(self->ev + i), 0,
+					self->ev[i].cookie);
+}
+
+/* All replies, and the next records, by one entry. */
+TEST_F(io, one_entry)
+{
+	uint32_t first;
+	int i, round;
+
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < CONNS; i++)
+			ASSERT_EQ(64U, write_bytes(self->peer[i], 64 * round, 64));
+		ASSERT_EQ(CONNS, ring_reaches(&self->q, CONNS));
+		memset(&counted, 0, offsetof(struct counted, no_send));
+		first = self->io.due;
+		ASSERT_EQ(CONNS, TURN(UKEVENT_FOREVER));
+		/* The first one that is refused is looked for by the kernel. */
+		EXPECT_EQ(round && (!variant->no_send || round == 1) ? 1U : 0U,
+			  counted.send);
+		EXPECT_EQ(0U, counted.wait);
+		/* Of the round before, and when that was sent. */
+		EXPECT_EQ(first, released(&self->q));
+		if (round && !variant->no_send)
+			EXPECT_LT(self->at_send, first);
+		echo(self, CONNS);
+		for (i = 0; i < CONNS && round; i++)
+			EXPECT_TRUE(read_bytes(self->peer[i], 64 * (round - 1), 64));
+	}
+	EXPECT_EQ(0, TURN(0));
+	for (i = 0; i < CONNS; i++)
+		EXPECT_TRUE(read_bytes(self->peer[i], 64 * 2, 64));
+	EXPECT_EQ(self->io.due, released(&self->q));
+}
+
+/* Reads what is there on from @got, which must be right; how much. */
+static size_t read_some(struct __test_metadata *_metadata, int fd, size_t got)
+{
+	char buf[4096];
+	size_t done = 0;
+	ssize_t n;
+
+	for (;;) {
+		n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+		if (n <= 0)
+			return done;
+		EXPECT_TRUE(are_bytes(buf, got + done, n));
+		done += n;
+	}
+}
+
+static void send_kept(struct keeper *keeper, int fd)
+{
+	ssize_t n = send(fd, keeper->rest, keeper->len, MSG_DONTWAIT);
+
+	if (n <= 0)
+		return;
+	keeper->len -= n;
+	memmove(keeper->rest, keeper->rest + n, keeper->len);
+}
+
+/* It takes less than the tests send.  A smaller window would wait for timers. */
+static void small_buffer(int fd)
+{
+	int size = 16384;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+/* A socket that does not take it all: the rest is told before it can be lost. */
+TEST_F(io, rest_is_told)
+{
+	size_t sent = 0, taken = 0, got = 0, total = 1 << 20, len;
+	struct keeper *keeper = self->keeper;
+	const char *bytes;
+	int n, i;
+
+	small_buffer(self->fd[0]);
+	while (got < total) {
+		sent += write_bytes(self->peer[0], sent, total - sent);
+		n = TURN(0);
+		ASSERT_GE(n, 0);
+		for (i = 0; i < n; i++) {
+			bytes = ukevent_bytes(&self->q, self->ev + i);
+			len = ukevent_length(self->ev + i);
+			ASSERT_TRUE(are_bytes(bytes, taken, len));
+			taken += len;
+			if (keeper->len)
+				keep(keeper, bytes, len);
+			else
+				ukevent_io_send(&self->io, self->fd[0], bytes,
+						len, 0, 0);
+		}
+		/* It reads nothing until there was a rest. */
+		if (keeper->short_ones)
+			got += read_some(_metadata, self->peer[0], got);
+		if (keeper->len)
+			send_kept(keeper, self->fd[0]);
+	}
+	EXPECT_EQ(total, got);
+	EXPECT_EQ(0U, keeper->failed);
+}
+
+/* More than there are places for, most of which cannot be sent: in order all the same. */
+TEST_F(io, more_than_places)
+{
+	enum { SENDS = 5 * UKEVENT_GATHERED + 3, LEN = 1000 };
+	struct keeper *keeper = self->keeper;
+	char *stream = malloc(SENDS * LEN);
+	size_t went;
+	int i;
+
+	ASSERT_NE(NULL, stream);
+	fill_bytes(stream, 0, SENDS * LEN);
+	small_buffer(self->fd[0]);
+	for (i = 0; i < SENDS; i++) {
+		if (!keeper->len) {
+			ukevent_io_send(&self->io, self->fd[0], stream + i * LEN,
+					LEN, 0, 0);
+			continue;
+		}
+		keep(keeper, stream + i * LEN, LEN);
+	}
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(0U, self->io.nr);
+	ASSERT_LT(0U, keeper->len);
+	EXPECT_LT(1U, keeper->refused);
+	EXPECT_EQ(0U, keeper->failed);
+	went = SENDS * LEN - keeper->len;
+	EXPECT_TRUE(read_bytes(self->peer[0], 0, went));
+	EXPECT_TRUE(are_bytes(keeper->rest, went, keeper->len));
+	free(stream);
+}
+
+/* One that fails does not keep the others from being sent, nor the turn asleep. */
+TEST_F(io, one_fails)
+{
+	signal(SIGPIPE, SIG_DFL);
+	shutdown(self->fd[1], SHUT_WR);
+	ukevent_io_send(&self->io, self->fd[0], "zero", 4, 0, 0);
+	ukevent_io_send(&self->io, self->fd[1], "one", 3, 0, 1);
+	ukevent_io_send(&self->io, -1, "bad", 3, 0, 3);
+	ukevent_io_send(&self->io, self->fd[2], "two", 3, 0, 2);
+	EXPECT_EQ(0, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ(0U, self->keeper[0].failed);
+	EXPECT_EQ(1U, self->keeper[1].failed);
+	EXPECT_EQ(0U, self->keeper[2].failed);
+	EXPECT_EQ(1U, self->keeper[3].failed);
+	EXPECT_EQ(4, recv(self->peer[0], self->ev, 64, 0));
+	EXPECT_EQ(3, recv(self->peer[2], self->ev, 64, 0));
+}
+
+static unsigned int told_changes;
+
+static void io_failed(struct ukevent_loop *loop, const struct kevent_change *change)
+{
+	told_changes++;
+}
+
+/* Changes go along, and one that fails keeps the turn from sleeping. */
+TEST_F(io, changes_ride_along)
+{
+	self->io.loop.failed = io_failed;
+	told_changes = 0;
+	ukevent_prep_user(ukevent_next(&self->io.loop), KEVENT_OP_ADD, 1,
+			  KEVENT_EDGE, 77);
+	ukevent_prep_trigger(ukevent_next(&self->io.loop), 1, 5, 0);
+	ukevent_io_send(&self->io, self->fd[0], "zero", 4, 0, 0);
+	ASSERT_EQ(1, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ(77U, self->ev[0].cookie);
+	if (!variant->no_send) {
+		EXPECT_EQ(1U, counted.send);
+		EXPECT_EQ(0U, counted.wait);
+	}
+	ukevent_prep_op(ukevent_next(&self->io.loop), KEVENT_OP_REMOVE,
+			KEVENT_TYPE_USER, 1000, 0);
+	ukevent_io_send(&self->io, self->fd[0], "more", 4, 0, 0);
+	EXPECT_EQ(0, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ(1U, told_changes);
+	EXPECT_EQ(0U, self->io.loop.nr);
+	EXPECT_EQ(8, recv(self->peer[0], self->ev, 8, MSG_WAITALL));
+}
+
+TEST_F(io, timeout)
+{
+	ukevent_io_send(&self->io, self->fd[0], "zero", 4, 0, 0);
+	EXPECT_EQ(0, TURN(NSEC_PER_MSEC));
+	ukevent_io_send(&self->io, self->fd[0], "more", 4, 0, 0);
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(8, recv(self->peer[0], self->ev, 8, MSG_WAITALL));
+}
+
+static void on_alarm(int signo)
+{
+}
+
+/* Interrupted while it sleeps: it is sent, once, and released. */
+TEST_F(io, interrupted)
+{
+	struct itimerval soon = { .it_value.tv_usec = 10000 };
+	struct sigaction sa = { .sa_handler = on_alarm };
+
+	ASSERT_EQ(0, sigaction(SIGALRM, &sa, NULL));
+	ASSERT_EQ(10U, write_bytes(self->peer[0], 0, 10));
+	ASSERT_EQ(1, TURN(UKEVENT_FOREVER));
+	echo(self, 1);
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+	EXPECT_EQ(-EINTR, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ(0U, self->io.nr);
+	EXPECT_EQ(self->io.due, released(&self->q));
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(10, recv(self->peer[0], self->ev, 64, 0));
+	EXPECT_EQ(-1, recv(self->peer[0], self->ev, 64, MSG_DONTWAIT));
+}
+
+/* What is gathered is the parent's. */
+TEST_F(io, child_sends_nothing)
+{
+	pid_t pid;
+
+	ukevent_io_send(&self->io, self->fd[0], "zero", 4, 0, 0);
+	pid = fork();
+	if (!pid)
+		_exit(TURN(UKEVENT_FOREVER) != -ECHILD ||
+		      ukevent_io_flush(&self->io) || counted.send);
+	EXPECT_EQ(0, child_status(pid));
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(4, recv(self->peer[0], self->ev, 64, 0));
+}
+
+/* Who gets the number of what is closed gets nothing that was meant for that. */
+TEST_F(io, closed_in_order)
+{
+	int fd, peer, old = self->fd[0];
+
+	ASSERT_EQ(0, inet_pair(AF_INET, SOCK_STREAM, &fd, &peer));
+	ukevent_io_send(&self->io, old, "last", 4, 0, 0);
+	ukevent_io_send(&self->io, self->fd[1], "other", 5, 0, 1);
+	ukevent_prep_stream(ukevent_next(&self->io.loop), KEVENT_OP_MODIFY, old,
+			    KEVENT_STREAM_SEND, KEVENT_EDGE, 0);
+	ukevent_io_close(&self->io, old);
+	EXPECT_EQ(0U, self->io.loop.nr);
+	ASSERT_EQ(old, dup2(fd, old));
+	close(fd);
+	ASSERT_EQ(0, add_stream(&self->q, old, 0, 9));
+	EXPECT_GE(TURN(0), 0);
+	EXPECT_EQ(4, recv(self->peer[0], self->ev, 64, 0));
+	EXPECT_EQ(0, recv(self->peer[0], self->ev, 64, 0));
+	EXPECT_EQ(5, recv(self->peer[1], self->ev, 64, 0));
+	EXPECT_EQ(-1, recv(peer, self->ev, 64, MSG_DONTWAIT));
+	ASSERT_EQ(10U, write_bytes(peer, 0, 10));
+	ASSERT_EQ(1, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ(9U, self->ev[0].cookie);
+	EXPECT_TRUE(ukevent_has_bytes(self->ev));
+	close(peer);
+}
+
+/* Whoever keeps bytes says when they may go, and that is after the next sends. */
+TEST_F(io, kept)
+{
+	struct ukevent first;
+	uint32_t index;
+
+	self->io.keeps = 1;
+	ASSERT_EQ(100U, write_bytes(self->peer[0], 0, 100));
+	ASSERT_EQ(1, TURN(UKEVENT_FOREVER));
+	first = self->ev[0];
+	index = KEVENT_STREAM_RELEASE(first.data[1]);
+	ASSERT_EQ(100U, write_bytes(self->peer[1], 0, 100));
+	ASSERT_EQ(1, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(0U, released(&self->q));
+	ukevent_io_send(&self->io, self->fd[0], ukevent_bytes(&self->q, &first), 100,
+			0, 0);
+	ukevent_io_release(&self->io, &first);
+	EXPECT_EQ(0U, released(&self->q));
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(index, released(&self->q));
+	EXPECT_EQ(0U, self->at_send);
+	EXPECT_TRUE(read_bytes(self->peer[0], 0, 100));
+}
+
+/* A queue without a ring sends as well, and sleeps in another call. */
+TEST(noring)
+{
+	struct ukevent_queue q;
+	struct ukevent_io io;
+	struct ukevent ev[4];
+	char buf[8];
+	int fd, peer;
+
+	ASSERT_EQ(0, queue_init_noring(&q, 8));
+	ASSERT_EQ(0, inet_pair(AF_INET, SOCK_STREAM, &fd, &peer));
+	memset(&counted, 0, sizeof(counted));
+	ukevent_io_init(&io, &q, NULL, NULL);
+	ukevent_prep_user(ukevent_next(&io.loop), KEVENT_OP_ADD, 1, KEVENT_EDGE, 77);
+	ukevent_prep_trigger(ukevent_next(&io.loop), 1, 5, 0);
+	ukevent_io_send(&io, fd, "zero", 4, 0, 0);
+	ASSERT_EQ(1, ukevent_io_turn(&io, ev, 4, UKEVENT_FOREVER));
+	EXPECT_EQ(77U, ev[0].cookie);
+	ukevent_io_send(&io, fd, "more", 4, 0, 0);
+	EXPECT_EQ(0, ukevent_io_turn(&io, ev, 4, NSEC_PER_MSEC));
+	EXPECT_EQ(8, recv(peer, buf, 8, MSG_WAITALL));
+	EXPECT_EQ(2U, counted.send);
+	EXPECT_EQ(2U, counted.wait);
+	close(fd);
+	close(peer);
+	ukevent_queue_exit(&q);
+}
+
+/* ---- it never sleeps with what others wait for ---- */
+
+struct pinger {
+	int	fd;
+	int	rounds;
+	size_t	size;
+	int	done;
+};
+
+/* Asks, and waits for the answer before it asks again. */
+static void *ping(void *arg)
+{
+	struct pinger *p = arg;
+	size_t at = 0;
+
+	for (p->done = 0; p->done < p->rounds; p->done++) {
+		if (write_bytes(p->fd, at, p->size) != p->size ||
+		    !read_bytes(p->fd, at, p->size))
+			break;
+		at += p->size;
+	}
+	shutdown(p->fd, SHUT_WR);
+	return NULL;
+}
+
+FIXTURE(pingpong)
+{
+	struct ukevent_queue q;
+	struct ukevent_io io;
+	int fd, peer;
+};
+
+FIXTURE_VARIANT(pingpong)
+{
+	size_t size;		/* of a message */
+	uint32_t most, share;
+};
+
+FIXTURE_VARIANT_ADD(pingpong, small)
+{
+	.size = 64,
+};
+
+FIXTURE_VARIANT_ADD(pingpong, large)
+{
+	.size = 4096,
+};
+
+/* The whole share is under way. */
+FIXTURE_VARIANT_ADD(pingpong, share)
+{
+	.size = 4096,
+	.share = 4096,
+};
+
+FIXTURE_VARIANT_ADD(pingpong, large_pieces)
+{
+	.size = 16000,
+	.most = 16384,
+	.share = 20000,
+};
+
+FIXTURE_SETUP(pingpong)
+{
+	int ret = data_queue(&self->q, KEVENT_MIN_DATA_SIZE), one = 1;
+
+	if (ret == -EOPNOTSUPP)
+		SKIP(return, "the kernel carries no bytes");
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, inet_pair(AF_INET, SOCK_STREAM, &self->fd, &self->peer));
+	setsockopt(self->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(self->peer, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	ukevent_io_init(&self->io, &self->q, NULL, NULL);
+	memset(&counted, 0, sizeof(counted));
+}
+
+FIXTURE_TEARDOWN(pingpong)
+{
+	close(self->fd);
+	close(self->peer);
+	ukevent_queue_exit(&self->q);
+}
+
+TEST_F_TIMEOUT(pingpong, never_stalls, 120)
+{
+	struct pinger pinger = {
+		.fd = self->peer, .size = variant->size,
+		.rounds = test_loops(4 * KEVENT_MIN_DATA_SIZE / variant->size),
+	};
+	struct ukevent ev[64];
+	unsigned int turns = 0;
+	pthread_t thread;
+	bool end = false;
+	int n, i;
+
+	ukevent_stream_limits(ukevent_prep_stream(ukevent_next(&self->io.loop),
+						  KEVENT_OP_ADD, self->fd,
+						  STREAM_ALL, KEVENT_EDGE, 1),
+			      0, variant->most, variant->share);
+	ASSERT_EQ(0, ukevent_io_turn(&self->io, ev, 64, 0));
+	memset(&counted, 0, sizeof(counted));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, ping, &pinger));
+	while (!end) {
+		n = ukevent_io_turn(&self->io, ev, 64, UKEVENT_FOREVER);
+		ASSERT_GT(n, 0);
+		turns++;
+		for (i = 0; i < n; i++) {
+			if (ukevent_has_bytes(ev + i))
+				ukevent_io_send(&self->io, self->fd,
+						ukevent_bytes(&self->q, ev + i),
+						ukevent_length(ev + i), 0, 0);
+			else
+				end = true;
+		}
+	}
+	pthread_join(thread, NULL);
+	EXPECT_EQ(pinger.rounds, pinger.done);
+	EXPECT_LE(counted.send + counted.wait, turns);
+}
+
+/* ---- errno ---- */
+
+TEST_F(io, errno_stays)
+{
+	errno = 12345;
+	ukevent_io_send(&self->io, -1, "zero", 4, 0, 0);
+	EXPECT_EQ(0, TURN(UKEVENT_FOREVER));
+	ukevent_io_send(&self->io, self->fd[0], "zero", 4, 0, 0);
+	ukevent_io_close(&self->io, -1);
+	ukevent_io_flush(&self->io);
+	EXPECT_EQ(0, TURN(1));
+	EXPECT_EQ(12345, errno);
+}
+
+TEST_HARNESS_MAIN
