@@ -16,6 +16,7 @@ help:
 	@echo
 	@echo 'KSRC=dir-or-tar     another kernel source than the package linux-source-6.12'
 	@echo 'STALL=seconds       without news from a guest, until it counts as hanging'
+	@echo 'SERVE=stream        for make run: the kernel receives and sends for the server'
 	@echo 'TESTS=kevent:name   single tests'
 	@echo 'KEVENT_CACHE=dir    kernel trees, objects and ccache (default ~/.cache/kevent)'
 

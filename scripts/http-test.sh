@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# http-test.sh VARIANT: boots build/VARIANT/bzImage with the sample server, tests
-# that from here through QEMU's network, and stops it.  Writes "passed failed
-# skipped" to build/logs/http-VARIANT/counts.
+# http-test.sh VARIANT MODE: boots build/VARIANT/bzImage with the sample server,
+# which receives by MODE, readiness or stream, tests that from here through QEMU's
+# network, and stops it.  Writes "passed failed skipped" to
+# build/logs/http-VARIANT-MODE/counts.
 . "$(dirname "$0")/lib.sh"
 
-variant=$1
-label=http-$variant
+variant=$1 mode=$2
+label=http-$variant-$mode
 logs=$LOGS/$label
 mkdir -p "$logs"
 rm -rf "${logs:?}"/*
@@ -19,7 +20,7 @@ step "$label: booting, logs in $(short "$logs")/"
 mkfifo "$logs/keys"
 exec {keys}<>"$logs/keys"
 "$TOP/scripts/boot.sh" --kernel "$OUT/$variant/bzImage" --initrd "$OUT/initramfs.gz" --logs "$logs/guest" \
-	--port "$port" --mem $mem --console run --append "kevent.mode=run kevent.tty=1 kevent.idle=$idle loglevel=5" \
+	--port "$port" --mem $mem --console run --append "kevent.mode=run kevent.serve=$mode kevent.tty=1 kevent.idle=$idle loglevel=5" \
 	<"$logs/keys" >/dev/null 2>"$logs/qemu.log" &
 qemu=$!
 trap 'kill $qemu 2>/dev/null || true' EXIT
@@ -36,7 +37,7 @@ until answers; do
 	sleep 0.2
 done
 
-python3 "$TOP/samples/kevent/test-http.py" --timeout $idle --stop "echo killall -TERM http-server >$logs/keys" \
+python3 "$TOP/samples/kevent/test-http.py" --timeout $idle --mode "$mode" --stop "echo killall -TERM http-server >$logs/keys" \
 	127.0.0.1 "$port" | tee "$logs/test.log" || true
 ended()
 {

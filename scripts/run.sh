@@ -4,13 +4,16 @@
 # run.sh shell: a root shell in the guest, on this terminal.
 #   PORT     default 8080
 #   VARIANT  default plain
+#   SERVE    readiness (default), or stream: the kernel receives and sends
 . "$(dirname "$0")/lib.sh"
 
 mode=$1
 port=${PORT:-8080}
 variant=${VARIANT:-plain}
+serve=${SERVE:-readiness}
 logs=$LOGS/$mode
 [[ $port =~ ^[1-9][0-9]{0,4}$ && $port -lt 65536 ]] || die "PORT=$port is no port number"
+[[ $serve = readiness || $serve = stream ]] || die "SERVE=$serve is neither readiness nor stream"
 
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 if port_taken; then
@@ -25,7 +28,7 @@ if [[ $variant != plain ]]; then mem=3G; fi
 boot=("$TOP/scripts/boot.sh" --kernel "$OUT/$variant/bzImage" --initrd "$OUT/initramfs.gz"
 	--logs "$logs" --port "$port" --mem "$mem")
 read -r rows cols < <(stty size 2>/dev/null || echo 0 0)
-append="kevent.mode=$mode kevent.tty=1 kevent.rows=$((rows ? rows : 24)) kevent.cols=$((cols ? cols : 80)) loglevel=5"
+append="kevent.mode=$mode kevent.serve=$serve kevent.tty=1 kevent.rows=$((rows ? rows : 24)) kevent.cols=$((cols ? cols : 80)) loglevel=5"
 
 if [[ $mode = shell ]]; then
 	step "booting; poweroff ends the guest, Ctrl-A X kills it${port:+; localhost:$port is its port 8080}"
@@ -55,7 +58,11 @@ wait_for_server()
 			read -r -t 5 reply <&3 && echo "$reply"; } 2>/dev/null) && [[ $reply = HTTP/* ]]
 	do sleep 0.2; done
 	touch "$tmp/answered"
-	step "http://localhost:$port/ answers; Ctrl-C ends the guest"
+	case $serve in
+	stream) how='the kernel receives and sends for it; SERVE=readiness: by recv and send' ;;
+	*) how='by recv and send; SERVE=stream: the kernel receives and sends for it' ;;
+	esac
+	step "http://localhost:$port/ answers ($how); Ctrl-C ends the guest"
 }
 
 # On a terminal we read the keys ourselves: Ctrl-C must end the guest whatever

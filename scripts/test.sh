@@ -42,9 +42,11 @@ for variant in "${variants[@]}"; do
 	fi
 	count "$LOGS/$variant/counts"
 	if [[ ! ${TESTS:-}$KEVENT_BITS && -f $OUT/initramfs.gz ]]; then
-		rm -f "$LOGS/http-$variant/counts"
-		"$TOP/scripts/http-test.sh" "$variant" || true
-		count "$LOGS/http-$variant/counts"
+		for mode in readiness stream; do
+			rm -f "$LOGS/http-$variant-$mode/counts"
+			"$TOP/scripts/http-test.sh" "$variant" $mode || true
+			count "$LOGS/http-$variant-$mode/counts"
+		done
 	fi
 done
 

@@ -14,6 +14,8 @@
  * What is read is written back before more is read, so a client that does not
  * read is not read from: one buffer is all a connection ever needs.  A real
  * server would also have a time limit, see http-server.c.
+ *
+ * With --stream the kernel receives: echo-stream.c.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -28,6 +30,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "echo-stream.h"
 #include "ukevent.h"
 
 #define COOKIE_LISTENER	0
@@ -50,7 +53,7 @@ static int listener;
 static bool accept_more;	/* the listener did not say EAGAIN yet */
 static bool accept_later;	/* ... because accept() failed */
 
-static void die(const char *what, int err)
+void die(const char *what, int err)
 {
 	fprintf(stderr, "echo-server: %s: %s\n", what, strerror(err));
 	exit(1);
@@ -162,13 +165,18 @@ int main(int argc, char **argv)
 	struct kevent_params params = { .nr_expected = 1024 };
 	struct ukevent ev[BATCH];
 	struct conn *c, *last;
+	bool stream = argc > 1 && !strcmp(argv[1], "--stream");
 	int i, n, ret;
 
+	argc -= stream;
+	argv += stream;
 	if (argc < 2 || argc > 3) {
-		fprintf(stderr, "usage: echo-server PORT [ADDRESS]\n");
+		fprintf(stderr, "usage: echo-server [--stream] PORT [ADDRESS]\n");
 		return 2;
 	}
 	listen_on(argc > 2 ? argv[2] : "0.0.0.0", atoi(argv[1]));
+	if (stream)
+		echo_stream(listener);
 	ret = ukevent_queue_init(&queue, &params);
 	if (ret < 0)
 		die("kevent_create", -ret);

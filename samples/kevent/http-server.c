@@ -27,6 +27,15 @@
  * - A signal handler triggers a user event in each queue.  The first signal has
  *   all requests finished, a second one ends them.
  *
+ * With --stream the kernel receives, and sends what was answered in a turn together:
+ *
+ * - A request is parsed where the kernel has put it, in the data area, where writing
+ *   is allowed as well.  What is not complete, or cannot be answered now, is copied:
+ *   the area is everybody's.  Whoever has so much of that that it does not fit the
+ *   buffer is received from no more until it does.
+ * - An answer stays in its buffer until the next turn has sent it.  Whatever must come
+ *   after it - the rest of a file, shutdown(), close() - waits for that turn.
+ *
  * Requests may be pipelined: all that was read is answered into one buffer,
  * which is sent before more is answered.  A client that does not read is thus
  * not read from, and the limit closes it in the end.
@@ -36,6 +45,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -52,7 +62,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ukevent.h"
+#include "ukevent_data.h"
 
 #define IN_SIZE		8192		/* longest request head */
 #define OUT_SIZE	16384
@@ -64,6 +74,8 @@
 #define BATCH		64		/* records taken at once */
 #define ACCEPTS		8		/* connections taken at once */
 #define PROGRESS	16384		/* bytes that earn a new deadline */
+#define PIECE		4096		/* received in one record; less than IN_SIZE */
+#define SHARE		16384		/* and not released, per connection */
 #define TICK		1000000000ULL	/* ns, the unit of time limits */
 
 /* The timer and the user event in each queue; cookies are for sockets. */
@@ -83,14 +95,19 @@ struct conn {
 	size_t			in_pos, in_end;	/* not parsed: in[pos..end) */
 	size_t			scanned;	/* of that, in complete lines */
 	size_t			out_pos, out_end;
+	__u64			flight;		/* turn after which out[..pos) is sent */
+	char			*late;		/* what came when in[] was full ... */
+	size_t			late_pos, late_end, late_size;	/* ... to be read */
+	char			*in;		/* buf, or a record's bytes */
 	bool			is_ready;
 	bool			readable, writable;	/* worth trying */
 	bool			hangup;		/* the end of input is near */
 	bool			eof;		/* ... and was read */
+	bool			failed;		/* a send was refused for good */
 	bool			closing;	/* answer no more requests */
 	bool			lingering;	/* all sent, wait for the client */
 	bool			served;		/* had an answer */
-	char			in[IN_SIZE];
+	char			buf[IN_SIZE];
 	char			out[OUT_SIZE];
 };
 
@@ -98,6 +115,8 @@ TAILQ_HEAD(conn_list, conn);
 
 struct worker {
 	struct ukevent_queue	queue;
+	struct ukevent_io	io;		/* with --stream */
+	__u64			turn;
 	pthread_t		thread;
 	bool			stopping;	/* finish what was begun */
 	bool			accept;		/* the listener is worth trying */
@@ -123,6 +142,7 @@ static int root_fd;
 static int listener;
 static int time_limit = 15;
 static int nr_workers = 1;
+static bool streams;
 static struct worker *workers;
 
 static void die(const char *what, int err)
@@ -378,14 +398,15 @@ static void put_head(struct worker *w, struct conn *c,
 		connection = "Connection: keep-alive\r\n";
 	c->out_end += snprintf(c->out + c->out_end, HEAD_ROOM,
 			       "HTTP/1.1 %d %s\r\n"
-			       "Server: http-server (worker %d of %d)\r\n"
+			       "Server: http-server (worker %d of %d%s)\r\n"
 			       "Date: %s\r\n"
 			       "Content-Type: %s\r\n"
 			       "Content-Length: %llu\r\n"
 			       "%s%s\r\n",
 			       status, reason(status),
-			       (int)(w - workers) + 1, nr_workers, w->date,
-			       type, length, connection, more);
+			       (int)(w - workers) + 1, nr_workers,
+			       streams ? ", stream" : "", w->date, type,
+			       length, connection, more);
 }
 
 static void answer_error(struct worker *w, struct conn *c,
@@ -594,8 +615,10 @@ static struct conn *conn_new(struct worker *w, int fd)
 
 	if (!c)
 		return NULL;
-	memset(c, 0, offsetof(struct conn, in));
+	memset(c, 0, offsetof(struct conn, buf));
 	c->fd = fd;
+	c->in = c->buf;
+	c->writable = streams;
 	c->file = -1;
 	c->deadline = w->ticks + time_limit + 1;
 	TAILQ_INSERT_TAIL(&w->timed, c, timed);
@@ -610,7 +633,10 @@ static void conn_close(struct worker *w, struct conn *c)
 	TAILQ_REMOVE(&w->timed, c, timed);
 	if (c->file >= 0)
 		close(c->file);
-	close(c->fd);
+	if (streams)
+		ukevent_io_close(&w->io, c->fd);
+	else
+		close(c->fd);
 	c->fd = -1;
 	if (w->accept_later)
 		w->accept = true;	/* there is a descriptor now */
@@ -618,8 +644,156 @@ static void conn_close(struct worker *w, struct conn *c)
 
 static void conn_free(struct worker *w, struct conn *c)
 {
+	free(c->late);
 	free(c);
 	w->nr_conns--;
+}
+
+/*
+ * Connections whose bytes come with the records.
+ */
+
+static void conn_change(struct conn *c, struct kevent_change *e, unsigned int op,
+			__u32 events)
+{
+	ukevent_prep_stream(e, op, c->fd,
+			    events | KEVENT_STREAM_SEND | KEVENT_STREAM_RDHUP,
+			    KEVENT_EDGE | KEVENT_WANT_LAST, (uintptr_t)c);
+	ukevent_stream_limits(e, 0, PIECE, SHARE);
+}
+
+/* It came when the buffer was full: nothing more comes until that is read. */
+static bool conn_keep_late(struct worker *w, struct conn *c, const char *bytes,
+			   size_t len)
+{
+	size_t size = c->late_size ? c->late_size : IN_SIZE;
+	char *late = c->late;
+
+	while (size < c->late_end + len)
+		size *= 2;
+	if (size != c->late_size)
+		late = realloc(late, size);
+	if (!late)
+		return false;
+	if (!c->late_end)
+		conn_change(c, ukevent_next(&w->io.loop), KEVENT_OP_MODIFY, 0);
+	c->late = late;
+	c->late_size = size;
+	memcpy(late + c->late_end, bytes, len);
+	c->late_end += len;
+	return true;
+}
+
+/* Copy what cannot be answered now. */
+static bool conn_keep(struct worker *w, struct conn *c, const char *bytes,
+		      size_t len)
+{
+	size_t n;
+
+	if (!c->late_end) {
+		if (c->in_pos && len > IN_SIZE - c->in_end) {
+			memmove(c->in, c->in + c->in_pos, c->in_end - c->in_pos);
+			c->in_end -= c->in_pos;
+			c->in_pos = 0;
+		}
+		n = len < IN_SIZE - c->in_end ? len : IN_SIZE - c->in_end;
+		memcpy(c->in + c->in_end, bytes, n);
+		c->in_end += n;
+		bytes += n;
+		len -= n;
+	}
+	return !len || conn_keep_late(w, c, bytes, len);
+}
+
+/* In place of recv(): what came and did not fit, then the end. */
+static int conn_read_late(struct worker *w, struct conn *c)
+{
+	size_t len = c->late_end - c->late_pos, room = IN_SIZE - c->in_end;
+
+	if (!len) {
+		if (!c->hangup || c->eof)
+			return 0;
+		c->eof = true;
+		return 1;
+	}
+	if (!room)
+		return 0;
+	if (len > room)
+		len = room;
+	memcpy(c->in + c->in_end, c->late + c->late_pos, len);
+	c->in_end += len;
+	c->late_pos += len;
+	if (c->late_pos == c->late_end) {
+		free(c->late);
+		c->late = NULL;
+		c->late_pos = 0;
+		c->late_end = 0;
+		c->late_size = 0;
+		conn_change(c, ukevent_next(&w->io.loop), KEVENT_OP_MODIFY,
+			    KEVENT_STREAM_RECV);
+	}
+	return 1;
+}
+
+/* It is under way when this returns; or will be told to have failed, in the turn. */
+static void conn_send(struct worker *w, struct conn *c)
+{
+	const char *from = c->out + c->out_pos;
+	size_t len = c->out_end - c->out_pos;
+
+	c->out_pos = c->out_end;
+	c->flight = w->turn;
+	ukevent_io_send(&w->io, c->fd, from, len,
+			c->file < 0 ? 0 : KEVENT_SEND_MORE, (uintptr_t)c);
+}
+
+/* Told by the turn for each send that was not done in full, in their order. */
+static void conn_unsent(struct ukevent_io *io, const struct kevent_send *send,
+			uint64_t cookie)
+{
+	struct conn *c = (struct conn *)(uintptr_t)cookie;
+	const char *rest;
+	uint32_t len;
+
+	if (c->fd < 0)
+		return;
+	if (ukevent_unsent(send, &rest, &len)) {
+		c->failed = true;
+		conn_ready(io->loop.data, c);
+	}
+	c->writable = false;
+	if (c->out_pos > (size_t)(rest - c->out))
+		c->out_pos = rest - c->out;
+}
+
+static void conn_change_failed(struct ukevent_loop *loop,
+			       const struct kevent_change *change)
+{
+	struct conn *c = (struct conn *)(uintptr_t)change->cookie;
+
+	if (c->fd < 0)
+		return;
+	c->failed = true;
+	conn_ready(loop->data, c);
+}
+
+/* What was gathered in an earlier turn is sent, or its rest is at out_pos. */
+static void conn_land(struct worker *w, struct conn *c)
+{
+	if (!c->flight || c->flight == w->turn)
+		return;
+	c->flight = 0;
+	if (c->out_pos == c->out_end) {
+		c->out_pos = 0;
+		c->out_end = 0;
+	}
+}
+
+/* Is there something to be done as soon as what is under way has been sent? */
+static bool conn_waits(const struct worker *w, const struct conn *c)
+{
+	return c->flight && (c->file >= 0 || c->eof || c->closing ||
+			     w->stopping || OUT_SIZE - c->out_end < HEAD_ROOM);
 }
 
 /*
@@ -627,12 +801,13 @@ static void conn_free(struct worker *w, struct conn *c)
  * 0 if nothing can now, -1 if the connection is dead.
  */
 
-static int conn_read(struct conn *c)
+static int conn_read(struct worker *w, struct conn *c)
 {
 	size_t len = c->in_end - c->in_pos;
 	ssize_t n;
 
 	if (!len) {
+		c->in = c->buf;
 		c->in_pos = 0;
 		c->in_end = 0;
 	} else if (c->in_end == IN_SIZE && c->in_pos) {
@@ -640,6 +815,8 @@ static int conn_read(struct conn *c)
 		c->in_pos = 0;
 		c->in_end = len;
 	}
+	if (streams)
+		return conn_read_late(w, c);
 	if (!c->readable || c->eof || c->in_end == IN_SIZE)
 		return 0;
 	n = recv(c->fd, c->in + c->in_end, IN_SIZE - c->in_end, 0);
@@ -714,8 +891,15 @@ static int conn_write(struct worker *w, struct conn *c)
 	size_t len = c->out_end - c->out_pos;
 	ssize_t n;
 
-	if (!c->writable || (!len && c->file < 0))
+	if (c->failed)
+		return -1;
+	if (!c->writable || (!len && (c->file < 0 || c->flight)))
 		return 0;
+	if (len && streams) {
+		conn_moved(w, c, len);
+		conn_send(w, c);
+		return 0;
+	}
 	if (len) {
 		n = send(c->fd, c->out + c->out_pos, len,
 			 MSG_NOSIGNAL | (c->file < 0 ? 0 : MSG_MORE));
@@ -751,7 +935,8 @@ static int conn_write(struct worker *w, struct conn *c)
 /* Between two requests, all answers sent. */
 static bool conn_is_idle(const struct conn *c)
 {
-	return c->served && !c->closing && !c->skip && c->in_pos == c->in_end;
+	return c->served && !c->closing && !c->skip && c->in_pos == c->in_end &&
+	       !c->late_end;
 }
 
 /* One fair turn. */
@@ -760,8 +945,9 @@ static void conn_run(struct worker *w, struct conn *c)
 	int i, in, answered, out;
 
 	conn_unready(w, c);
+	conn_land(w, c);
 	for (i = 0; i < ROUNDS; i++) {
-		in = conn_read(c);
+		in = conn_read(w, c);
 		answered = conn_answer(w, c);
 		out = conn_write(w, c);
 		if (in < 0 || out < 0) {
@@ -772,6 +958,8 @@ static void conn_run(struct worker *w, struct conn *c)
 			continue;
 
 		/* Nothing moves any more until the next record. */
+		if (conn_waits(w, c))
+			conn_ready(w, c);
 		if (c->out_end || c->file >= 0)
 			return;
 		if (c->eof || (w->stopping && conn_is_idle(c))) {
@@ -787,6 +975,44 @@ static void conn_run(struct worker *w, struct conn *c)
 		}
 		return;
 	}
+	conn_ready(w, c);
+}
+
+/* Bytes of a record: parsed where they are, if nothing is before them. */
+static void conn_input(struct worker *w, struct conn *c, char *bytes, size_t len)
+{
+	if (c->in_pos < c->in_end || c->late_end) {
+		conn_ready(w, c);
+	} else {
+		c->in = bytes;
+		c->in_pos = 0;
+		c->in_end = len;
+		conn_run(w, c);
+		if (c->fd < 0)
+			return;
+		bytes = c->in + c->in_pos;
+		len = c->in_end - c->in_pos;
+		c->in = c->buf;
+		c->in_pos = 0;
+		c->in_end = 0;
+	}
+	if (!conn_keep(w, c, bytes, len))
+		conn_close(w, c);
+}
+
+static void conn_record(struct worker *w, struct conn *c, const struct ukevent *ev)
+{
+	if (ukevent_has_bytes(ev)) {
+		conn_input(w, c, ukevent_bytes(&w->queue, ev),
+			   ukevent_length(ev));
+		return;
+	}
+	if (ev->events & KEVENT_STREAM_ERROR)
+		c->failed = true;
+	if (ev->events & (KEVENT_STREAM_RDHUP | KEVENT_STREAM_HUP))
+		c->hangup = true;
+	if (ev->events & (KEVENT_STREAM_SEND | KEVENT_STREAM_HUP))
+		c->writable = true;
 	conn_ready(w, c);
 }
 
@@ -835,6 +1061,11 @@ static void worker_accept(struct worker *w)
 		c = conn_new(w, fd);
 		if (!c) {
 			close(fd);
+			continue;
+		}
+		if (streams) {
+			conn_change(c, &change[n++], KEVENT_OP_ADD,
+				    KEVENT_STREAM_RECV);
 			continue;
 		}
 		change[n++] = (struct kevent_change) {
@@ -894,6 +1125,8 @@ static void worker_record(struct worker *w, const struct ukevent *ev)
 		w->accept = !w->stopping;
 	} else if (ev->flags & KEVENT_REC_LAST) {
 		conn_free(w, c);
+	} else if (c->fd >= 0 && streams) {
+		conn_record(w, c, ev);
 	} else if (c->fd >= 0) {
 		if (ev->events & (KEVENT_SOCK_RDHUP | KEVENT_SOCK_HUP |
 				  KEVENT_SOCK_ERROR))
@@ -910,12 +1143,14 @@ static void worker_record(struct worker *w, const struct ukevent *ev)
 static void worker_turn(struct worker *w)
 {
 	bool busy = w->accept || !TAILQ_EMPTY(&w->ready);
+	uint64_t timeout = busy ? 0 : UKEVENT_FOREVER;
 	struct ukevent ev[BATCH];
 	struct conn *c, *last;
 	int i, n;
 
-	n = ukevent_dequeue_batch(&w->queue, ev, BATCH,
-				  busy ? 0 : UKEVENT_FOREVER);
+	w->turn++;
+	n = streams ? ukevent_io_turn(&w->io, ev, BATCH, timeout) :
+		      ukevent_dequeue_batch(&w->queue, ev, BATCH, timeout);
 	if (n < 0 && n != -EINTR)
 		die("kevent_wait", -n);
 	for (i = 0; i < n; i++)
@@ -972,9 +1207,13 @@ static void worker_init(struct worker *w)
 
 	TAILQ_INIT(&w->ready);
 	TAILQ_INIT(&w->timed);
+	if (streams)
+		params.flags = KEVENT_CREATE_DATA;
 	ret = ukevent_queue_init(&w->queue, &params);
 	if (ret < 0)
 		die("kevent_create", -ret);
+	ukevent_io_init(&w->io, &w->queue, conn_change_failed, conn_unsent);
+	w->io.loop.data = w;
 	ret = ukevent_add_socket(&w->queue, listener, KEVENT_SOCK_ACCEPT,
 				 KEVENT_EDGE | KEVENT_EXCLUSIVE,
 				 COOKIE_LISTENER);
@@ -1017,12 +1256,18 @@ static long number(int option, long max)
 
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {
+		{ "stream", no_argument, NULL, 's' }, {},
+	};
 	const char *addr = "0.0.0.0", *root = ".";
 	int port = 8080, opt, i, err;
 	struct worker *w;
 
-	while ((opt = getopt(argc, argv, "p:a:r:t:T:")) != -1) {
+	while ((opt = getopt_long(argc, argv, "p:a:r:t:T:", options, NULL)) != -1) {
 		switch (opt) {
+		case 's':
+			streams = true;
+			break;
 		case 'p':
 			port = number(opt, 65535);
 			break;
@@ -1044,7 +1289,7 @@ int main(int argc, char **argv)
 	}
 	if (optind != argc) {
 		fprintf(stderr,
-			"usage: http-server [-p PORT] [-a ADDRESS] [-r ROOT] [-t THREADS] [-T TIMEOUT]\n");
+			"usage: http-server [--stream] [-p PORT] [-a ADDRESS] [-r ROOT] [-t THREADS] [-T TIMEOUT]\n");
 		return 2;
 	}
 
@@ -1067,8 +1312,9 @@ int main(int argc, char **argv)
 		if (err)
 			die("pthread_create", err);
 	}
-	printf("http-server: %s on port %d, %d thread%s\n", root, port,
-	       nr_workers, nr_workers > 1 ? "s" : "");
+	printf("http-server: %s on port %d, %d thread%s%s\n", root, port,
+	       nr_workers, nr_workers > 1 ? "s" : "",
+	       streams ? ", the kernel receives and sends" : "");
 	fflush(stdout);
 
 	for (w = workers; w < workers + nr_workers; w++) {

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 """
-test-http.py [--timeout S] [--many N] [--stop COMMAND] [--only TEST]... HOST PORT
+test-http.py [--timeout S] [--many N] [--mode MODE] [--stop COMMAND]
+             [--only TEST]... HOST PORT
 
 Test http-server with well and badly behaved clients.  The server must serve
 the site that the Makefile puts together; --timeout is the time limit it was
-started with.  --stop is a shell command that sends it SIGTERM, for the last
+started with.  --mode is the one the server must be in, stream for --stream,
+else readiness.  --stop is a shell command that sends it SIGTERM, for the last
 test.  Prints TAP; exit status 1 if a test failed.
 """
 
@@ -123,9 +125,10 @@ def refused(status, data):
 
 def worker(fields):
     """The number of the worker that answered, and how many there are."""
-    match = re.fullmatch(r"http-server \(worker (\d+) of (\d+)\)",
+    match = re.fullmatch(r"http-server \(worker (\d+) of (\d+)(, stream)?\)",
                          fields["server"])
     assert match, fields["server"]
+    assert bool(match.group(3)) == (args.mode == "stream"), "another mode"
     return int(match.group(1)), int(match.group(2))
 
 
@@ -154,6 +157,7 @@ def files_and_types():
         assert status == 200, path
         assert fields["content-type"].startswith(ctype), path
         assert body == site(name), path
+        worker(fields)
         for name in ("date", "last-modified"):
             assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT",
                                 fields[name]), name
@@ -815,6 +819,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--timeout", type=float, default=15)
     parser.add_argument("--many", type=int, default=200)
+    parser.add_argument("--mode", choices=("readiness", "stream"),
+                        default="readiness")
     parser.add_argument("--stop", help="command that sends SIGTERM")
     parser.add_argument("--only", action="append", help="names of tests")
     parser.add_argument("host")
