@@ -28,6 +28,9 @@
 /* the most that is collected at once, unless a case says less */
 #define BATCH			1024
 
+/* bytes of a data area, if none are asked for */
+#define DEFAULT_AREA		(256 << 10)
+
 struct bench {
 	unsigned int		registered;
 	unsigned int		active;		/* per round */
@@ -38,14 +41,22 @@ struct bench {
 	bool			same;		/* that never changes */
 	unsigned int		collected;
 	int			*fd;
+	int			*clients;	/* TCP: the other ends of fd[] */
 
 	int			epoll;
 	struct epoll_event	*epoll_buf;
 
 	struct ukevent_queue	queue;
 	struct ukevent		*record_buf;
+	char			*data;		/* the queue's data area */
+	uint32_t		*release;	/* its release index */
+	struct kevent_send	*sends;
 
 	struct io_uring		ring;
+	struct io_uring_buf_ring *buf_ring;
+	char			*buffers;
+	unsigned int		nr_buffers;
+	size_t			buffer_size;
 	struct pollfd		*pollfds;
 	int			*ready;		/* what poll and io_uring found */
 };
@@ -66,7 +77,7 @@ struct run {
 extern const struct run eventfd_runs[], echo_runs[], pingpong_runs[],
 			timers_runs[], spin_runs[], change_runs[],
 			memory_runs[], producers_runs[], notify_runs[],
-			sleepers_runs[];
+			sleepers_runs[], bulk_runs[], acks_runs[];
 
 _Noreturn void die(const char *what);
 _Noreturn void die_of(const char *reason);
@@ -74,6 +85,10 @@ _Noreturn void die_unless_missing(const char *what);
 void *get_memory(size_t n, size_t size);
 void run_until_sleep(void);
 void make_eventfds(struct bench *b, int flags);
+
+/* b->registered connections: clients[], which block, and fd[], with these flags */
+void tcp_connections(struct bench *b, int flags);
+void tcp_nodelay(int fd, int on);
 
 /*
  * Queues.  ..._make(): one, whatever it is, empty as yet; ..._add_all(): register
@@ -88,7 +103,19 @@ void kevent_check(int ret, const char *what);
 void kevent_add_all(struct bench *b, uint32_t flags);
 void kevent_edge_queue(struct bench *b);
 void kevent_level_queue(struct bench *b);
+void kevent_socket_add_all(struct bench *b);
+void kevent_socket_queue(struct bench *b);
 void poll_queue(struct bench *b);
+
+/*
+ * A queue with a data area of so many bytes, 0 for the default, and room for BATCH
+ * sends.  flags: KEVENT_LATE or 0; most, share: parameters of the interests, 0 for the
+ * defaults.
+ */
+void kevent_data_make(struct bench *b, uint64_t data_size);
+void kevent_stream_add_all(struct bench *b, uint32_t flags, uint32_t most,
+			   uint32_t share);
+_Noreturn void kevent_unexpected(const struct ukevent *record);
 
 /*
  * io_uring, by default and as it is best for one thread: completions are posted
@@ -101,6 +128,10 @@ void uring_check(int ret, const char *what);
 void uring_add_all(struct bench *b);
 void uring_queue(struct bench *b);
 void uring_defer_queue(struct bench *b);
+
+/* Multishot receives, into buffers that the kernel chooses. */
+void uring_make_buffers(struct bench *b, unsigned int nr, size_t size);
+void uring_recv_multishot(struct bench *b, unsigned int connection);
 _Noreturn void uring_unexpected(const struct io_uring_cqe *cqe);
 
 /* epoll_wait() that fails loudly */
@@ -125,6 +156,39 @@ static inline int kevent_collect(struct bench *b, uint64_t timeout_ns)
 	if (n < 0)
 		kevent_check(n, "ukevent_dequeue_batch");
 	return n;
+}
+
+/* what was received, in place */
+static inline char *kevent_bytes(const struct bench *b,
+				 const struct ukevent *record)
+{
+	return b->data + KEVENT_STREAM_OFFSET(record->data[0]);
+}
+
+static inline uint32_t kevent_length(const struct ukevent *record)
+{
+	if (__builtin_expect(record->events != KEVENT_STREAM_RECV, 0))
+		kevent_unexpected(record);
+	return KEVENT_STREAM_LENGTH(record->data[0]);
+}
+
+/* Gives back the bytes of this record and of all before it. */
+static inline void kevent_release(struct bench *b, const struct ukevent *record)
+{
+	__atomic_store_n(b->release, KEVENT_STREAM_RELEASE(record->data[1]),
+			 __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+#ifndef __NR_kevent_send
+#define __NR_kevent_send	504
+#endif
+
+/* Sends sends[] up to nr, then waits for a record. */
+static inline void kevent_send_wait(struct bench *b, unsigned int nr)
+{
+	kevent_check(ukevent_call6(__NR_kevent_send, b->queue.fd, (long)b->sends,
+				   nr, 1, 0, 0), "kevent_send");
 }
 
 static inline int poll_collect(struct bench *b, int timeout_ms)
@@ -181,6 +245,18 @@ static inline int uring_collect(struct bench *b)
 
 	uring_check(io_uring_wait_cqe(&b->ring, &cqe), "io_uring_wait_cqe");
 	return uring_take(b);
+}
+
+static inline char *uring_buffer(const struct bench *b, unsigned int id)
+{
+	return b->buffers + id * b->buffer_size;
+}
+
+/* Gives one back, the n-th of those that io_uring_buf_ring_cq_advance() then tells. */
+static inline void uring_give_back(struct bench *b, unsigned int id, int n)
+{
+	io_uring_buf_ring_add(b->buf_ring, uring_buffer(b, id), b->buffer_size, id,
+			      io_uring_buf_ring_mask(b->nr_buffers), n);
 }
 
 /* Never waits; by default what completed is there without being asked for. */

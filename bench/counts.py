@@ -21,6 +21,13 @@ DISTURBANCE = re.compile(r'^asm_(sysvec_apic_timer_interrupt|common_interrupt|'
                          r'exc_page_fault)$')
 
 
+# What copies bytes.  The kernel's copy to and from a program is a "rep movsq" here,
+# which counts once for eight bytes; its memcpy() is a loop that counts three times.
+# On a processor that has erms and fsrm both are a "rep movsb".
+COPY = re.compile(r'^(rep_movs_alternative|_*mem(cpy|move)(_orig)?|'
+                  r'__mem(move|cpy)_avx_unaligned(_erms)?)$')
+
+
 class Symbols:
     """Addresses to names, of the kernel and of the bench binary."""
 
@@ -140,6 +147,32 @@ class Sleepers:
         }
 
 
+class Acks:
+    """Several runs of bursts of messages, and how a receiver acknowledged them."""
+
+    def __init__(self, runs):
+        self.workload = runs[0]['workload']
+        self.mode = runs[0]['mode']
+        per = lambda what, of: sorted(int(r[what]) / int(r[of]) for r in runs)
+        self.figures = {'acks': per('acks', 'messages'),
+                        'delayed': per('delayed', 'bursts'),
+                        'ns': per('ns', 'bursts')}
+
+    def median(self, what):
+        return statistics.median(self.figures[what])
+
+    def place(self):
+        return self.workload
+
+    def as_dict(self):
+        return {
+            'workload': self.workload, 'mode': self.mode,
+            'acks_per_message': self.figures['acks'],
+            'delayed_acks_per_burst': self.figures['delayed'],
+            'ns_per_burst': self.figures['ns'],
+        }
+
+
 class Sched:
     """Several runs on two vCPUs, and what the scheduler did in each."""
 
@@ -164,6 +197,10 @@ class Sched:
             **{f'{what}_per_request': figures
                for what, figures in self.figures.items()},
         }
+
+
+# Cases that print a line for each of several runs.
+OF_RUNS = {'BENCH-SCHED': Sched, 'BENCH-ACKS': Acks}
 
 
 class Case:
@@ -198,6 +235,10 @@ class Case:
         # an mfence is what else may be used where a locked operation is
         self.locked = (self.window.locked + self.window.fences) / self.events
         self.entries = self.window.syscalls / self.rounds
+        self.copying = sum(
+            insns for (_, name), (insns, _, _)
+            in self.window.functions(symbols).items()
+            if COPY.match(name)) / self.events
         self.between = None
 
     def measured_again(self, other):
@@ -219,6 +260,7 @@ class Case:
             'spread': self.spread, 'between_runs': self.between,
             'spread_with_ticks': self.spread_all,
             'locked_per_event': self.locked,
+            'copying_per_event': self.copying,
             'kernel_entries_per_round': self.entries,
         }
 
@@ -280,17 +322,19 @@ class Run:
         self.good = False
 
     def _read(self):
-        described, sched, ended = {}, [], False
+        described, printed, ended = {}, {}, False
         with open(self.console, errors='replace') as f:
             for line in f:
                 line = line.strip()
                 if line.startswith('BENCH '):
                     described = dict(p.split('=') for p in line.split()[1:])
-                elif line.startswith('BENCH-SCHED '):
-                    sched.append(dict(p.split('=') for p in line.split()[1:]))
+                elif line.split(' ')[0] in OF_RUNS:
+                    what, *fields = line.split()
+                    printed.setdefault(what, []).append(
+                        dict(p.split('=') for p in fields))
                 elif line.startswith('BENCH-CASE '):
-                    self._case_ended(described, sched, *line.split()[1:])
-                    described, sched = {}, []
+                    self._case_ended(described, printed, *line.split()[1:])
+                    described, printed = {}, {}
                 elif line.startswith('BENCH-KERNEL '):
                     self.kernel = line.removeprefix('BENCH-KERNEL ')
                 elif line == 'BENCH-END':
@@ -298,7 +342,7 @@ class Run:
         if not ended:
             self._fail('the guest did not come to its end')
 
-    def _case_ended(self, described, sched, number, workload, mode, status):
+    def _case_ended(self, described, printed, number, workload, mode, status):
         status = int(status.removeprefix('status='), 16)
         windows = self._windows[int(number)]
         if status == 0x200:
@@ -312,8 +356,9 @@ class Run:
             self._add(Memory(described))
         elif 'wakeups' in described:
             self._add(Sleepers(described))
-        elif sched:
-            self._add(Sched(sched))
+        elif printed:
+            for what, runs in printed.items():
+                self._add(OF_RUNS[what](runs))
         elif len(windows) != int(described['windows']):
             self._fail(f'{len(windows)} windows counted for {described}')
         else:

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * echo.c - P4, P14: what an event costs where it belongs to a request
+ * echo.c - P4, P14, D1 to D6: what an event costs where it belongs to a request
  *
- * Workload echo: TCP over the loopback.  A client sends 64 bytes on each active
- * connection, then receives the answers; a server collects and echoes.  Client
- * and server are a thread each on one CPU, and each runs until it has to sleep:
- * the server finds everything ready once it is woken, and sleeps when it has
- * answered, so that a round has two switches in every mode.
+ * Workload echo: TCP over the loopback.  A client sends 64 bytes, or as many as the
+ * parameter says, on each active connection, then receives the answers; a server
+ * collects and echoes.  Client and server are a thread each on one CPU, and each
+ * runs until it has to sleep: the server finds everything ready once it is woken,
+ * and sleeps when it has answered, so that a round has two switches in every mode.
  *
  * The server of the floor sleeps in recv() on the first active connection.
  *
@@ -17,61 +17,25 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <linux/perf_event.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "bench.h"
 
-#define REQUEST		64
-#define ROOM		4096	/* of a server's buffer */
+#define REQUEST		64	/* bytes, without a parameter */
+#define ROOM		8192	/* of a server's buffer */
 
-static int *clients;	/* the other ends of b->fd[] */
-
-static void set_option(int fd, int level, int option, const void *value,
-		       socklen_t size)
+/* as many bytes as the workload's parameter says */
+static inline ssize_t request_size(const struct bench *b)
 {
-	if (setsockopt(fd, level, option, value, size))
-		die("setsockopt");
+	return b->parameter ? b->parameter : REQUEST;
 }
 
 static void connections(struct bench *b, int flags)
 {
-	/* its end leaves nothing to time out in somebody else's window */
-	const struct linger reset = { .l_onoff = 1 };
-	const int on = 1;
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t size = sizeof(address);
-	unsigned int i;
-	int listener;
-
-	b->fd = get_memory(b->registered, sizeof(*b->fd));
-	clients = get_memory(b->registered, sizeof(*clients));
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (listener < 0 ||
-	    bind(listener, (struct sockaddr *)&address, sizeof(address)) ||
-	    listen(listener, 1) ||
-	    getsockname(listener, (struct sockaddr *)&address, &size))
-		die("listener");
-	for (i = 0; i < b->registered; i++) {
-		clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (clients[i] < 0 ||
-		    connect(clients[i], (struct sockaddr *)&address, size))
-			die("connect");
-		b->fd[i] = accept4(listener, NULL, NULL, SOCK_CLOEXEC | flags);
-		if (b->fd[i] < 0)
-			die("accept4");
-		set_option(clients[i], SOL_SOCKET, SO_LINGER, &reset,
-			   sizeof(reset));
-		set_option(clients[i], IPPROTO_TCP, TCP_NODELAY, &on,
-			   sizeof(on));
-		set_option(b->fd[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	}
-	close(listener);
+	if (request_size(b) >= ROOM)
+		die_of("a request is larger than the server's buffer");
+	tcp_connections(b, flags);
 }
 
 static void sources(struct bench *b)
@@ -86,25 +50,13 @@ static void floor_sources(struct bench *b)
 	connections(b, 0);
 }
 
-/* a socket rather than anything that can be polled */
-static void socket_queue(struct bench *b)
-{
-	unsigned int i;
-
-	kevent_make(b);
-	for (i = 0; i < b->registered; i++)
-		kevent_check(ukevent_add_socket(&b->queue, b->fd[i],
-						KEVENT_SOCK_RECV, KEVENT_EDGE,
-						b->fd[i]), "kevent_ctl");
-}
-
 /* A short read says that there is no more, so nobody has to ask again. */
-static inline void serve(int fd)
+static inline void serve(struct bench *b, int fd)
 {
 	char buf[ROOM];
 	ssize_t n = recv(fd, buf, sizeof(buf), 0);
 
-	if (n != REQUEST)
+	if (n != request_size(b))
 		die("server: recv");
 	if (send(fd, buf, n, MSG_NOSIGNAL) != n)
 		die("server: send");
@@ -115,7 +67,7 @@ static void floor_server(struct bench *b)
 	unsigned int at = 0;
 
 	for (;;) {
-		serve(b->fd[at]);
+		serve(b, b->fd[at]);
 		if (++at == b->registered)
 			at = 0;
 	}
@@ -128,7 +80,7 @@ static __always_inline void server(struct bench *b, enum peer peer)
 	for (;;) {
 		n = collect(b, peer);
 		for (i = 0; i < n; i++)
-			serve(collected_fd(b, peer, i));
+			serve(b, collected_fd(b, peer, i));
 	}
 }
 
@@ -149,66 +101,151 @@ static void uring_defer_server(struct bench *b)
 }
 
 /*
+ * STREAM: requests arrive in the data area, answers leave from there with the call
+ * that waits for more, then the area gets them back.  What comes meanwhile must
+ * find room beside them.
+ */
+static void make_streams(struct bench *b, uint32_t flags)
+{
+	const uint64_t area = 4ULL * b->active * request_size(b);
+
+	kevent_data_make(b, area > DEFAULT_AREA ? area : 0);
+	kevent_stream_add_all(b, flags, 0, 0);
+}
+
+static void stream_queue(struct bench *b)
+{
+	make_streams(b, 0);
+}
+
+static void stream_late_queue(struct bench *b)
+{
+	make_streams(b, KEVENT_LATE);
+}
+
+/* What was sent is as long as it should be. */
+static inline void check_sent(const struct bench *b, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (b->sends[i].result != request_size(b))
+			die_of("server: kevent_send sent something else");
+}
+
+static void stream_server(struct bench *b)
+{
+	const struct ukevent *record = NULL;
+	int i, n = 0;
+
+	for (;;) {
+		kevent_send_wait(b, n);
+		if (n) {
+			check_sent(b, n);
+			kevent_release(b, record);
+		}
+		n = ukevent_take(&b->queue, b->record_buf, b->batch);
+		for (i = 0; i < n; i++) {
+			record = &b->record_buf[i];
+			b->sends[i].addr = (uintptr_t)kevent_bytes(b, record);
+			b->sends[i].fd = record->cookie;
+			b->sends[i].len = kevent_length(record);
+		}
+	}
+}
+
+/* the same with a call for each answer */
+static void stream_send_server(struct bench *b)
+{
+	const struct ukevent *record = NULL;
+	int i, n;
+
+	for (;;) {
+		n = kevent_collect(b, UKEVENT_FOREVER);
+		for (i = 0; i < n; i++) {
+			record = &b->record_buf[i];
+			if (kevent_length(record) != request_size(b) ||
+			    send(record->cookie, kevent_bytes(b, record),
+				 request_size(b), MSG_NOSIGNAL) != request_size(b))
+				die("server: send");
+		}
+		if (n)
+			kevent_release(b, record);
+	}
+}
+
+/* SOCKET: only the sends go with the call that waits */
+static void send_queue(struct bench *b)
+{
+	kevent_data_make(b, 0);
+	kevent_socket_add_all(b);
+}
+
+static void send_server(struct bench *b)
+{
+	char (*rooms)[ROOM] = get_memory(BATCH, ROOM);
+	int fd, i, n = 0;
+
+	for (;;) {
+		kevent_send_wait(b, n);
+		check_sent(b, n);
+		n = ukevent_take(&b->queue, b->record_buf, b->batch);
+		for (i = 0; i < n; i++) {
+			fd = b->record_buf[i].cookie;
+			if (recv(fd, rooms[i], ROOM, 0) != request_size(b))
+				die("server: recv");
+			b->sends[i].addr = (uintptr_t)rooms[i];
+			b->sends[i].fd = fd;
+			b->sends[i].len = request_size(b);
+		}
+	}
+}
+
+/*
  * io_uring all the way: requests arrive by one multishot receive per connection
  * in buffers that the kernel chooses, answers go out with the call that waits for
  * more.  An answer that was sent makes no completion; it lies in memory of its
  * connection, which the next request says to be free again.
  */
-#define BUFFER_GROUP	0
-
-static void recv_multishot(struct bench *b, unsigned int connection)
+static __always_inline void recv_loop(struct bench *b, const int size)
 {
-	struct io_uring_sqe *sqe = uring_sqe(b);
-
-	io_uring_prep_recv_multishot(sqe, b->fd[connection], NULL, 0, 0);
-	sqe->flags |= IOSQE_BUFFER_SELECT;
-	sqe->buf_group = BUFFER_GROUP;
-	sqe->user_data = connection;
-}
-
-static _Noreturn void recv_server(struct bench *b)
-{
-	const int mask = io_uring_buf_ring_mask(BATCH);
-	struct io_uring_buf_reg reg = { .ring_entries = BATCH, .bgid = BUFFER_GROUP };
-	char (*buffers)[ROOM] = get_memory(BATCH, ROOM);
-	char (*answers)[REQUEST] = get_memory(b->registered, REQUEST);
-	struct io_uring_buf_ring *ring;
+	char *answers = get_memory(b->registered, size);
 	struct io_uring_sqe *sqe;
 	struct io_uring_cqe *cqe;
 	unsigned int head, i, n, id;
-
-	ring = aligned_alloc(4096, BATCH * sizeof(struct io_uring_buf));
-	if (!ring)
-		die("aligned_alloc");
-	reg.ring_addr = (uintptr_t)ring;
-	uring_check(io_uring_register_buf_ring(&b->ring, &reg, 0),
-		    "io_uring_register_buf_ring");
-	io_uring_buf_ring_init(ring);
-	for (i = 0; i < BATCH; i++)
-		io_uring_buf_ring_add(ring, buffers[i], ROOM, i, mask, i);
-	io_uring_buf_ring_advance(ring, BATCH);
-	for (i = 0; i < b->registered; i++)
-		recv_multishot(b, i);
 
 	for (;;) {
 		uring_check(io_uring_submit_and_wait(&b->ring, 1),
 			    "io_uring_submit_and_wait");
 		n = 0;
 		io_uring_for_each_cqe(&b->ring, head, cqe) {
-			if (cqe->res != REQUEST ||
-			    !(cqe->flags & IORING_CQE_F_MORE))
+			if (cqe->res != size || !(cqe->flags & IORING_CQE_F_MORE))
 				uring_unexpected(cqe);
 			id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 			i = cqe->user_data;
-			memcpy(answers[i], buffers[id], REQUEST);
-			io_uring_buf_ring_add(ring, buffers[id], ROOM, id, mask, n++);
+			memcpy(answers + i * size, uring_buffer(b, id), size);
+			uring_give_back(b, id, n++);
 			sqe = uring_sqe(b);
-			io_uring_prep_send(sqe, b->fd[i], answers[i], REQUEST,
+			io_uring_prep_send(sqe, b->fd[i], answers + i * size, size,
 					   MSG_NOSIGNAL);
 			sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 		}
-		io_uring_buf_ring_cq_advance(&b->ring, ring, n);
+		io_uring_buf_ring_cq_advance(&b->ring, b->buf_ring, n);
 	}
+}
+
+static void recv_server(struct bench *b)
+{
+	unsigned int i;
+
+	uring_make_buffers(b, BATCH, ROOM);
+	for (i = 0; i < b->registered; i++)
+		uring_recv_multishot(b, i);
+	/* so few bytes are copied without a call */
+	if (request_size(b) == REQUEST)
+		recv_loop(b, REQUEST);
+	else
+		recv_loop(b, request_size(b));
 }
 
 static void uring_recv_server(struct bench *b)
@@ -225,18 +262,19 @@ static void uring_defer_recv_server(struct bench *b)
 
 static void client(struct bench *b)
 {
+	const ssize_t size = request_size(b);
 	unsigned int round, i, at;
-	char buf[REQUEST] = "";
+	static char buf[ROOM];
 
 	for (round = 0; round < b->rounds; round++) {
 		for (i = 0, at = b->next; i < b->active; i++) {
-			if (send(clients[at], buf, sizeof(buf), 0) != REQUEST)
+			if (send(b->clients[at], buf, size, 0) != size)
 				die("client: send");
 			if (++at == b->registered)
 				at = 0;
 		}
 		for (i = 0, at = b->next; i < b->active; i++) {
-			if (recv(clients[at], buf, sizeof(buf), 0) != REQUEST)
+			if (recv(b->clients[at], buf, size, 0) != size)
 				die("client: recv");
 			if (++at == b->registered)
 				at = 0;
@@ -315,7 +353,7 @@ static void epoll_sched(struct bench *b)
 
 static void kevent_sched(struct bench *b)
 {
-	sched_runs(b, "kevent-edge", socket_queue, kevent_server);
+	sched_runs(b, "kevent-edge", kevent_socket_queue, kevent_server);
 }
 
 static void kevent_poll_sched(struct bench *b)
@@ -328,8 +366,12 @@ const struct run echo_runs[] = {
 	{ "echo", "poll", sources, poll_queue, client, poll_server },
 	{ "echo", "epoll-lt", sources, epoll_lt_queue, client, epoll_server },
 	{ "echo", "epoll-et", sources, epoll_et_queue, client, epoll_server },
-	{ "echo", "kevent-edge", sources, socket_queue, client, kevent_server },
+	{ "echo", "kevent-edge", sources, kevent_socket_queue, client, kevent_server },
 	{ "echo", "kevent-poll-edge", sources, kevent_edge_queue, client, kevent_server },
+	{ "echo", "kevent-send", sources, send_queue, client, send_server },
+	{ "echo", "kevent-stream", sources, stream_queue, client, stream_server },
+	{ "echo", "kevent-stream-late", sources, stream_late_queue, client, stream_server },
+	{ "echo", "kevent-stream-send", sources, stream_queue, client, stream_send_server },
 	{ "echo", "uring", sources, NULL, client, uring_server },
 	{ "echo", "uring-defer", sources, NULL, client, uring_defer_server },
 	{ "echo", "uring-recv", sources, NULL, client, uring_recv_server },

@@ -39,6 +39,10 @@ def number(value, form):
     return '-' if value is None else format(value, form)
 
 
+def limit(value):
+    return f'{value:.2f}' if round(value, 2) == value else f'{value:.3f}'
+
+
 def cell(text, tag='td', left=False, style=''):
     style = ' '.join(s for s in ('l' if left else '', style) if s)
     style = f' class="{style}"' if style else ''
@@ -75,7 +79,7 @@ def ratios(rows):
         lines.append([
             r['row'], r['what'], number(r.get('figure'), '.1f'),
             number(r.get('peer_figure'), '.1f'), number(r.get('floor'), '.1f'),
-            ratio, f"{r['at_most']:.2f} x {r['peer']}", verdict(r),
+            ratio, f"{limit(r['at_most'])} x {r['peer']}", verdict(r),
             number(r.get('of_the_room'), '.0%'), number(r.get('spread'), '.3%'),
             f"{number(r.get('entries'), '.2f')} / {number(r.get('peer_entries'), '.2f')}",
             f"{number(r.get('locked'), '.2f')} / {number(r.get('peer_locked'), '.2f')}"])
@@ -89,6 +93,40 @@ def locks(rows):
                  [[r['row'], r['what'], r['mode'],
                    *(number(r['figures'].get(m), '.2f') for m in modes),
                    f"{r['at_most']:.1f}", verdict(r)] for r in rows], 3)
+
+
+def uncopied(rows):
+    return table(['row', 'work', 'kevent', 'peer', 'ratio', 'at most', 'verdict',
+                  'copying', "peer's copying"],
+                 [[r['row'], r['what'], number(r.get('figure'), '.1f'),
+                   number(r.get('peer_figure'), '.1f'), number(r.get('ratio'), '.3f'),
+                   f"{limit(r['at_most'])} x {r['peer']}" if r['at_most'] else r['peer'],
+                   verdict(r) if r['at_most'] else '',
+                   number(r.get('copying'), '.1f'),
+                   number(r.get('peer_copying'), '.1f')] for r in rows])
+
+
+def streams(rows):
+    """Rows of streams with one figure for each mode."""
+    lines = []
+    for r in rows['entered']:
+        lines.append([r['row'], r['what'] + ": server's kernel entries per round",
+                      ', '.join(f'{m} {v:.2f}' for m, v in r['figures'].items()),
+                      f"at most {r['at_most']:.0f}", verdict(r)])
+    for r in rows['acks']:
+        lines.append([r['row'], r['what'] + ': pure ACKs per message',
+                      ', '.join(f'{m} {v:.3f}' for m, v in r['figures'].items()),
+                      f"at most {number(r.get('at_most'), '.3f')}", verdict(r)])
+    for r in rows['nagle']:
+        lines.append([r['row'], r['what'] + ': us per burst and delayed ACKs',
+                      ', '.join(f"{m} {f['ns'] / 1000:.1f} and {f['delayed']:.2f}"
+                                for m, f in r['figures'].items()),
+                      f"at most {r['peer']}'s", verdict(r)])
+    for r in rows['more']:
+        lines.append([r['row'], r['what'] + ': bytes',
+                      ', '.join(f'{m} {v:.1f}' for m, v in r['figures'].items()),
+                      f"at most {r['at_most']} more than {r['peer']}", verdict(r)])
+    return table(['row', 'work', 'figures', 'target', 'verdict'], lines, 3)
 
 
 def spins(rows):
@@ -121,12 +159,12 @@ def others(rows):
 
 
 def memory(cases):
-    return table(['mode', 'registered', 'bytes per interest', 'in slab objects',
-                  'queue', 'bytes per interest, with queue'],
-                 [[c['mode'], c['registered'], f"{c['bytes_per_interest']:.1f}",
+    return table(['workload', 'mode', 'registered', 'bytes per interest',
+                  'in slab objects', 'queue', 'bytes per interest, with queue'],
+                 [[c['workload'], c['mode'], c['registered'], f"{c['bytes_per_interest']:.1f}",
                    f"{c['slab_bytes_per_interest']:.1f}", c['bytes_of_queue'],
                    f"{c['bytes_per_interest'] + c['bytes_of_queue'] / c['registered']:.1f}"]
-                  for c in cases if 'bytes_per_interest' in c], 1)
+                  for c in cases if 'bytes_per_interest' in c])
 
 
 def unused(rows):
@@ -213,6 +251,11 @@ def main():
              '<p class="note">"?": the spread is larger than the difference from '
              'the peer, which is therefore unproven.</p>\n']
     parts += [figure(p, where) for p in plots.bars(rows['ratios'], cases)]
+    parts += ['<h2>Streams</h2>\n', streams(rows),
+              '<p>Without the instructions that copy bytes: the kernel\'s memcpy() '
+              'counts three for eight bytes here, its copy to a program one; on a '
+              'processor with erms and fsrm both are the same.</p>\n', uncopied(rows['uncopied'])]
+    parts += [figure(p, where) for p in plots.streams(cases)]
     parts += ['<h2>Locked operations per event</h2>\n', locks(rows['locks'])]
     parts += ['<h2>A consumer that spins: system calls and IPIs per event</h2>\n'
               '<p>Two vCPUs; not instructions, but counters.</p>\n',

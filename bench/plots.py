@@ -4,6 +4,7 @@ The plots of the report: what is drawn, and its drawing by gnuplot.
 """
 import collections
 import os
+import statistics
 import subprocess
 
 COLOURS = {
@@ -13,10 +14,12 @@ COLOURS = {
     'uring': '#117733', 'uring-defer': '#44aa99', 'uring-peek': '#999933',
     'uring-defer-peek': '#88ccaa', 'uring-recv': '#aa4499',
     'uring-defer-recv': '#cc79a7', 'poll': '#888888', 'floor': '#444444', 'at most': '#cccccc',
+    'kevent-stream': '#001f66', 'kevent-stream-late': '#6633cc',
+    'kevent-stream-send': '#0099aa', 'kevent-send': '#99bbee', 'recv': '#444444',
 }
 
 # lines: {name: [(x, y, spread of y)]}; bars: groups are [(label, {name: value})]
-Curve = collections.namedtuple('Curve', 'name title xlabel ylabel note lines top')
+Curve = collections.namedtuple('Curve', 'name title xlabel ylabel note lines bottom top')
 Bars = collections.namedtuple('Bars', 'name title ylabel note groups')
 
 INSNS = 'instructions per event'
@@ -37,7 +40,7 @@ def line_style(mode):
 def curve_script(plot):
     text = [f'set xlabel {quote(plot.xlabel)}', f'set ylabel {quote(plot.ylabel)}',
             'set logscale x', 'set xrange [*:*] noextend', 'set key outside right noenhanced', 'set grid ytics',
-            f'set yrange [0:{plot.top:.6g}]', 'set format x "%.0f"']
+            f'set yrange [{plot.bottom:.6g}:{plot.top:.6g}]', 'set format x "%.0f"']
     for i, (mode, points) in enumerate(plot.lines.items()):
         text.append(f'$d{i} << EOD')
         text += [f'{x} {y} {e}' for x, y, e in sorted(points)]
@@ -95,12 +98,14 @@ def bars(rows, cases):
         if 'floor' in r:
             values['floor'] = r['floor'] / peer
         groups.append((f"{r['row']} {r['what']} / {r['peer']}", values))
-    half = (len(groups) + 1) // 2
+    size = -(-len(groups) // 3)
     note = ('The peer is 1.  Between 1 and the floor, which knows for free which '
-            'descriptor is ready, is all the room there is.')
+            'descriptor is ready, is all the room there is; what receives without a '
+            'call for it can be below the floor.')
     return [Bars(f'targets-{i}', 'kevent, the limit and the floor, against the peer',
                  'of the peer', note, part)
-            for i, part in enumerate((groups[:half], groups[half:]), 1) if part]
+            for i, part in enumerate((groups[n:n + size] for n in
+                                      range(0, len(groups), size or 1)), 1)]
 
 
 def select(cases, x, y=lambda c: c['instructions_per_event']['median']):
@@ -124,6 +129,10 @@ def beyond_floor(lines):
 def top(lines, without=('poll',)):
     return 1.1 * max(y for m, p in lines.items() if m not in without
                      for _, y, _ in p)
+
+
+def bottom(lines):
+    return min(0, 1.1 * min(y for p in lines.values() for _, y, _ in p))
 
 
 def measured(c, workload, **fixed):
@@ -157,8 +166,15 @@ def curves(cases):
          lambda c: parameter(c, 'producers')),
         ('echo', 'TCP echo, all connections active', 'connections',
          'instructions per request' + BEYOND,
-         'The floor, some 16000 to 21000 instructions, is client, TCP and server.',
+         'The floor, some 16000 to 21000 instructions, is client, TCP and server; it '
+         'receives and sends by a call for each.',
          lambda c: c['active'] if measured(c, 'echo') else None),
+        ('request', 'TCP echo, 32 connections', 'bytes of a request',
+         'instructions per request' + BEYOND,
+         'The floor receives and sends by a call for each.  Of eight bytes, the copy to '
+         'a program counts one instruction, memcpy(), which STREAM uses, three.',
+         lambda c: 64 if measured(c, 'echo', active=32) else
+         parameter(c, 'echo', active=32)),
     ]
     wanted += [
         (f'change-{what}', f'{what} 10000 eventfds', 'changes at a time',
@@ -171,10 +187,12 @@ def curves(cases):
         if ylabel.endswith(BEYOND):
             lines = beyond_floor(lines)
         if lines:
-            result.append(Curve(name, title, xlabel, ylabel, note, lines, top(lines)))
+            result.append(Curve(name, title, xlabel, ylabel, note, lines,
+                                bottom(lines), top(lines)))
 
     lines = select(cases,
-                   lambda c: c['registered'] if 'bytes_per_interest' in c else None,
+                   lambda c: c['registered'] if c['workload'] == 'memory' and
+                   'bytes_per_interest' in c else None,
                    lambda c: c['bytes_per_interest'] +
                    c['bytes_of_queue'] / c['registered'])
     if lines:
@@ -182,5 +200,42 @@ def curves(cases):
                             'interests', 'bytes',
                             'A queue has room for as many records or completions as '
                             'interests were announced, up to 65536.',
-                            lines, top(lines)))
+                            lines, 0, top(lines)))
     return result
+
+
+def of_modes(cases, key, workloads, scale=1):
+    """Groups of bars: a workload each, a mode a bar."""
+    groups = []
+    for workload, label in workloads:
+        values = {c['mode']: statistics.median(c[key]) * scale for c in cases
+                  if c['workload'] == workload and key in c}
+        if values:
+            groups.append((label, values))
+    return groups
+
+
+def streams(cases):
+    wanted = [
+        Bars('acks', 'acknowledgements without data, 64-byte messages one way',
+             'per message', 'A client sends bursts and waits for the server by other '
+             'means.',
+             of_modes(cases, 'acks_per_message',
+                      [(f'{w}:{n}', f'{label}bursts of {n}')
+                       for w, label in (('acks', ''), ('nagle', 'Nagle, '))
+                       for n in (8, 64)])),
+        Bars('nagle', 'bursts without TCP_NODELAY', 'microseconds per burst',
+             "The emulated machine's time.  A delayed acknowledgement would be 40,000 "
+             'of them.',
+             of_modes(cases, 'ns_per_burst',
+                      [(f'nagle:{n}', f'bursts of {n}') for n in (8, 64)], 0.001)),
+        Bars('bulk', 'one stream, writes of 64 KiB one way', 'instructions per write',
+             'Of eight bytes, the copy to a program counts one instruction, memcpy() '
+             'three.',
+             [(label, {c['mode']: value(c) for c in cases if measured(c, 'bulk')})
+              for label, value in (
+                  ('all', lambda c: c['instructions_per_event']['median']),
+                  ('without copying', lambda c: c['instructions_per_event']['median'] -
+                   c['copying_per_event']))]),
+    ]
+    return [b for b in wanted if any(values for _, values in b.groups)]

@@ -82,6 +82,92 @@ void kevent_level_queue(struct bench *b)
 	kevent_add_all(b, 0);
 }
 
+/* sockets rather than anything that can be polled */
+void kevent_socket_add_all(struct bench *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->registered; i++)
+		kevent_check(ukevent_add_socket(&b->queue, b->fd[i],
+						KEVENT_SOCK_RECV, KEVENT_EDGE,
+						b->fd[i]), "kevent_ctl");
+}
+
+void kevent_socket_queue(struct bench *b)
+{
+	kevent_make(b);
+	kevent_socket_add_all(b);
+}
+
+static void missing(const char *what)
+{
+	errno = EOPNOTSUPP;
+	die_unless_missing(what);
+}
+
+void kevent_data_make(struct bench *b, uint64_t data_size)
+{
+	struct kevent_params params = { .nr_expected = b->registered };
+	struct ukevent_queue *q = &b->queue;
+	int ret = ukevent_queue_init(q, &params);
+
+	/* An unknown flag would only be a wrong one. */
+	if (!ret) {
+		ukevent_queue_exit(q);
+		if (!(params.features & KEVENT_FEAT_DATA))
+			missing("kevent_create, a data area");
+		if (!(params.features & KEVENT_FEAT_SEND))
+			missing("kevent_send");
+		params = (struct kevent_params) {
+			.flags = KEVENT_CREATE_DATA,
+			.nr_expected = b->registered,
+			.data_size = data_size,
+		};
+		ret = ukevent_queue_init(q, &params);
+	}
+	if (ret) {
+		errno = -ret;
+		die_unless_missing("kevent_create");
+	}
+	b->data = mmap(NULL, params.data_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       q->fd, params.data_mmap_offset);
+	if (b->data == MAP_FAILED)
+		die("mmap, the data area");
+	b->release = (uint32_t *)((char *)q->consumer_map + params.release_offset);
+	b->record_buf = get_memory(BATCH, sizeof(*b->record_buf));
+	b->sends = get_memory(BATCH, sizeof(*b->sends));
+}
+
+void kevent_stream_add_all(struct bench *b, uint32_t flags, uint32_t most,
+			   uint32_t share)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->registered; i++) {
+		struct kevent_change change = {
+			.op = KEVENT_OP_ADD,
+			.type = KEVENT_TYPE_STREAM,
+			.flags = KEVENT_EDGE | flags,
+			.cookie = b->fd[i],
+			.ident = b->fd[i],
+			.events = KEVENT_STREAM_RECV,
+			.param[KEVENT_STREAM_MOST] = most,
+			.param[KEVENT_STREAM_SHARE] = share,
+		};
+
+		kevent_check(ukevent_change(&b->queue, &change), "kevent_ctl");
+	}
+}
+
+_Noreturn void kevent_unexpected(const struct ukevent *record)
+{
+	fprintf(stderr, "workloads: record of %llx has events %x, flags %x, data %llx %llx\n",
+		(unsigned long long)record->cookie, record->events, record->flags,
+		(unsigned long long)record->data[0],
+		(unsigned long long)record->data[1]);
+	exit(1);
+}
+
 void poll_queue(struct bench *b)
 {
 	unsigned int i;

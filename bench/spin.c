@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * spin.c - P6: a consumer that runs anyway, on a processor of its own
+ * spin.c - P6, D4: a consumer that runs anyway, on a processor of its own
  *
  * Not instructions are of interest here, but how often the consumer enters the
  * kernel and how often one processor interrupts the other.  The consumer is
@@ -8,6 +8,8 @@
  *
  * Workloads spin-eventfd, spin-socket: a producer makes an event, waits until
  * the consumer has it, takes away what was sent, and so on.
+ * Workload spin-stream: the same with messages over TCP, which the consumer
+ * receives.
  * Workload spin-user: a producer makes events as fast as it can, which peers
  * get through an eventfd; the events are counted, however many a record or a
  * read() tells of.
@@ -25,6 +27,8 @@
 #include "bench.h"
 
 #define PERIOD_NS	250000
+#define MESSAGE		64	/* bytes, of spin-stream */
+#define ROOM		4096	/* to receive one */
 
 /*
  * So many times nothing in a row, then a consumer asks the kernel if that says
@@ -84,6 +88,14 @@ static void socket_source(struct bench *b)
 	socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair);
 	one_source(b, pair[0]);
 	sender = pair[1];
+}
+
+static void tcp_source(struct bench *b)
+{
+	pin(0);
+	if (b->registered != 1)
+		die_of("a consumer spins on one source");
+	tcp_connections(b, SOCK_NONBLOCK);
 }
 
 static void timerfd_source(struct bench *b)
@@ -151,6 +163,20 @@ static void socket_in_step(struct bench *b)
 		wait_until_seen(posted + 1);
 		if (recv(b->fd[0], &byte, 1, 0) != 1)
 			die("recv");
+	}
+}
+
+static void tcp_in_step(struct bench *b)
+{
+	const char message[MESSAGE] = "";
+	uint64_t posted;
+
+	pin(0);
+	for (posted = 0; ; posted++) {
+		wait_until_wanted(posted);
+		if (send(b->clients[0], message, MESSAGE, 0) != MESSAGE)
+			die("send");
+		wait_until_seen(posted + 1);
 	}
 }
 
@@ -223,6 +249,33 @@ static void watch_socket(struct bench *b)
 	kevent_check(ukevent_add_socket(&b->queue, b->fd[0], KEVENT_SOCK_RECV,
 					KEVENT_EDGE, 0), "kevent_ctl");
 	pin(1);
+}
+
+static void watch_stream(struct bench *b)
+{
+	kevent_data_make(b, 0);
+	kevent_stream_add_all(b, 0, 0, 0);
+	pin(1);
+}
+
+static void recv_by_uring(struct bench *b)
+{
+	uring_make_buffers(b, BATCH, ROOM);
+	uring_recv_multishot(b, 0);
+	uring_check(io_uring_submit(&b->ring), "io_uring_submit");
+	pin(1);
+}
+
+static void watch_by_uring_recv(struct bench *b)
+{
+	uring_make_default(b);
+	recv_by_uring(b);
+}
+
+static void watch_by_uring_defer_recv(struct bench *b)
+{
+	uring_make_defer(b);
+	recv_by_uring(b);
 }
 
 static void watch_user(struct bench *b)
@@ -303,6 +356,59 @@ static void sleep_epoll_noread(struct bench *b)
 	spin_epoll(b, false, -1);
 }
 
+/* messages in so many bytes */
+static inline uint64_t messages(ssize_t bytes)
+{
+	if (bytes <= 0 || bytes % MESSAGE)
+		die_of("received no whole messages");
+	return bytes / MESSAGE;
+}
+
+/* All that there is: a short receive says that there is no more. */
+static inline uint64_t recv_messages(struct bench *b)
+{
+	char buf[ROOM];
+
+	return messages(recv(b->fd[0], buf, sizeof(buf), 0));
+}
+
+static void spin_epoll_recv(struct bench *b)
+{
+	uint64_t target = begin(b);
+
+	while (seen < target)
+		if (epoll_collect(b, 0))
+			put(&seen, seen + recv_messages(b));
+	end(b, target);
+}
+
+static void spin_uring_recv(struct bench *b)
+{
+	uint64_t target = begin(b), sum;
+	struct io_uring_cqe *cqe;
+	unsigned int head;
+	int n;
+
+	while (seen < target) {
+		if (b->ring.flags & IORING_SETUP_DEFER_TASKRUN)
+			uring_check(io_uring_get_events(&b->ring),
+				    "io_uring_get_events");
+		n = 0;
+		sum = 0;
+		io_uring_for_each_cqe(&b->ring, head, cqe) {
+			if (!(cqe->flags & IORING_CQE_F_MORE))
+				uring_unexpected(cqe);
+			sum += messages(cqe->res);
+			uring_give_back(b, cqe->flags >> IORING_CQE_BUFFER_SHIFT, n++);
+		}
+		if (n) {
+			io_uring_buf_ring_cq_advance(&b->ring, b->buf_ring, n);
+			put(&seen, seen + sum);
+		}
+	}
+	end(b, target);
+}
+
 /* each event is a completion, so there is no need to read */
 static void spin_uring(struct bench *b)
 {
@@ -317,19 +423,25 @@ static void spin_uring(struct bench *b)
 	end(b, target);
 }
 
-static inline uint64_t events_of(const struct ukevent *record)
+static inline uint64_t events_of(struct bench *b, const struct ukevent *record)
 {
+	uint64_t n;
+
 	switch (record->type) {
 	case KEVENT_TYPE_USER:
 		return record->data[1];
 	case KEVENT_TYPE_TIMER:
 		return record->data[0];
+	case KEVENT_TYPE_STREAM:
+		n = messages(kevent_length(record));
+		kevent_release(b, record);
+		return n;
 	default:
 		return 1;
 	}
 }
 
-static void spin_kevent(struct bench *b)
+static __always_inline void spin_on_ring(struct bench *b, bool do_recv)
 {
 	struct ukevent_queue *q = &b->queue;
 	uint64_t target = begin(b), sum;
@@ -341,7 +453,8 @@ static void spin_kevent(struct bench *b)
 		if (n) {
 			nothing = 0;
 			for (sum = 0, i = 0; i < n; i++)
-				sum += events_of(&b->record_buf[i]);
+				sum += do_recv ? recv_messages(b) :
+					events_of(b, &b->record_buf[i]);
 			put(&seen, seen + sum);
 		}
 		if (ukevent_flush_due(q, 0) ||
@@ -351,6 +464,16 @@ static void spin_kevent(struct bench *b)
 		}
 	}
 	end(b, target);
+}
+
+static void spin_kevent(struct bench *b)
+{
+	spin_on_ring(b, false);
+}
+
+static void spin_kevent_recv(struct bench *b)
+{
+	spin_on_ring(b, true);
 }
 
 const struct run spin_runs[] = {
@@ -371,6 +494,13 @@ const struct run spin_runs[] = {
 	{ "spin-socket", "uring", socket_source, watch_by_uring, spin_uring, socket_in_step },
 	{ "spin-socket", "uring-defer", socket_source,
 	  watch_by_uring_defer, spin_uring, socket_in_step },
+	{ "spin-stream", "epoll-et", tcp_source, watch_by_epoll, spin_epoll_recv, tcp_in_step },
+	{ "spin-stream", "kevent-edge", tcp_source, watch_socket, spin_kevent_recv, tcp_in_step },
+	{ "spin-stream", "kevent-stream", tcp_source, watch_stream, spin_kevent, tcp_in_step },
+	{ "spin-stream", "uring-recv", tcp_source,
+	  watch_by_uring_recv, spin_uring_recv, tcp_in_step },
+	{ "spin-stream", "uring-defer-recv", tcp_source,
+	  watch_by_uring_defer_recv, spin_uring_recv, tcp_in_step },
 	{ "spin-user", "epoll-et", eventfd_source,
 	  watch_by_epoll, spin_epoll_read, eventfd_at_will },
 	{ "spin-user", "kevent-edge", number_source, watch_user, spin_kevent, user_at_will },

@@ -2,7 +2,8 @@
 """
 What kevent must reach, row by row.  A figure is instructions per event of a
 place, which is (workload, registered, active); an event of P4 is a request, one
-of P7 a change.  For memory it is bytes per interest, of (workload, registered).
+of P7 a change, one of D7 a write.  For memory it is bytes per interest, of
+(workload, registered).
 """
 P1 = ('eventfd', 1000, 1)
 P2_16 = ('eventfd', 1000, 16)
@@ -20,6 +21,10 @@ P7_REMOVE = ('change-remove', 10000, 1000)
 P13_DUPS = ('dups-add', 20000, 1000)
 P8 = ('timers', 1000, 1000)
 P9 = ('memory', 100000)
+D6_1400 = ('echo:1400', 32, 32)
+D6_4096 = ('echo:4096', 32, 32)
+D7 = ('bulk', 1, 1)
+D10 = ('memory-tcp', 10000)
 SIGNAL = ('signal', 16, 16)
 INODE = ('inode', 1000, 16)
 
@@ -54,6 +59,26 @@ RATIOS = [
     ('-', 'INODE, 16 of 1000 written', INODE, 'kevent-edge', 'epoll-lt', 1.00),
     ('P9', 'memory per interest', P9, 'kevent', 'epoll', 0.75),
     ('P13', 'add 20000 dups of a file', P13_DUPS, 'kevent', 'epoll', 1.50),
+    # 0.90 would be fine
+    ('D1', 'STREAM, TCP echo, 32', P4_32, 'kevent-stream', 'epoll-et', 0.935),
+    ('D1', 'STREAM, TCP echo, 256', P4_256, 'kevent-stream', 'epoll-et', 0.935),
+    ('D1', 'STREAM, TCP echo, 32', P4_32, 'kevent-stream', 'uring-defer-recv', 0.93),
+    ('D1', 'STREAM, TCP echo, 256', P4_256, 'kevent-stream', 'uring-defer-recv', 0.93),
+    ('D2', 'STREAM, TCP echo, 1', P4_1, 'kevent-stream', 'epoll-et', 0.965),
+    ('D5', 'STREAM, LATE, TCP echo, 32', P4_32, 'kevent-stream-late', 'epoll-et', 0.965),
+    # 0.94 and 0.98 would be fine
+    ('D6', 'STREAM, echo of 1400 bytes', D6_1400, 'kevent-stream', 'epoll-et', 0.96),
+    ('D6', 'STREAM, echo of 4096 bytes', D6_4096, 'kevent-stream', 'epoll-et', 1.00),
+    ('D7', 'STREAM, writes of 64 KiB', D7, 'kevent-stream', 'recv', 1.00),
+]
+
+# The same without what copies bytes, which is not counted alike for all (see
+# counts.COPY).
+UNCOPIED = [
+    ('D6', 'STREAM, echo of 1400 bytes', D6_1400, 'kevent-stream', 'epoll-et', 0.96),
+    ('D6', 'STREAM, echo of 4096 bytes', D6_4096, 'kevent-stream', 'epoll-et', 1.00),
+    ('D7', 'STREAM, writes of 64 KiB', D7, 'kevent-stream', 'recv', 1.00),
+    ('D7', 'LATE, writes of 64 KiB', D7, 'kevent-stream-late', 'recv', None),
 ]
 
 # Locked operations per event: row, what, place, mode, at most.
@@ -62,6 +87,33 @@ LOCKS = [
     ('P10', 'P2, 1000 active', P2_1000, 'kevent-edge', 4.0),
     ('P10', 'P2b, 16 active', P2_16, 'kevent-level', 7.0),
     ('P10', 'P2b, always the same 16', P2_SAME, 'kevent-level', 7.0),
+    ('D9', 'STREAM, TCP echo, 32', P4_32, 'kevent-stream', 63.0),
+]
+
+# Kernel entries of the server for a round of requests, of which the client makes
+# two each: row, what, place, mode, at most.
+ENTERED = [
+    ('D3', 'STREAM, TCP echo, 32', P4_32, 'kevent-stream', 2.0),
+    ('D3', 'STREAM, TCP echo, 256', P4_256, 'kevent-stream', 2.0),
+]
+
+# Acknowledgements without data per message: row, what, workload, mode, peer, at most
+# so many times the peer and so many more.
+ACKS = [
+    ('D8', 'bursts of 8', 'acks:8', 'kevent-stream', 'epoll-et', 1.5, 0.1),
+    ('D8', 'bursts of 64', 'acks:64', 'kevent-stream', 'epoll-et', 1.5, 0.1),
+]
+
+# Who sends bursts without TCP_NODELAY is not slower, nor acknowledged by a timer
+# more often.
+NAGLE = [
+    ('D8', 'Nagle, bursts of 8', 'nagle:8', 'kevent-stream', 'epoll-et'),
+    ('D8', 'Nagle, bursts of 64', 'nagle:64', 'kevent-stream', 'epoll-et'),
+]
+
+# Memory per interest, at most so many bytes more than the peer.
+MORE = [
+    ('D10', 'STREAM, idle connection', D10, 'kevent-stream', 'kevent-socket', 64),
 ]
 
 # Flat over the registered, which for P13 are queues with one descriptor: row,
@@ -115,6 +167,7 @@ SPINS = [
     ('P6', 'SOCKET, UNIX stream', 'spin-socket', 'kevent-edge'),
     ('P6', 'USER, triggered at will', 'spin-user', 'kevent-edge'),
     ('P6', 'TIMER, periodic', 'spin-timer', 'kevent-edge'),
+    ('D4', 'STREAM, TCP messages', 'spin-stream', 'kevent-stream'),
 ]
 SPIN_LIMIT = 0.01
 
@@ -127,6 +180,7 @@ PROFILES = {P1: 'P1', P2_16: 'P2-16', P2_1000: 'P2-1000',
             P7_ADD: 'P7-add', P7_MODIFY: 'P7-modify',
             P7_REMOVE: 'P7-remove', P8: 'P8', P13_DUPS: 'P13-dups',
             ('enable', 4097, 1): 'P13-enable',
+            D6_1400: 'D6-1400', D6_4096: 'D6-4096', D7: 'D7',
             SIGNAL: 'signal', INODE: 'inode'}
 
 
@@ -156,6 +210,65 @@ def ratio_row(cases, row, what, place, mode, peer, limit):
         entry.update(floor=floor.figure,
                      of_the_room=((other.figure - own.figure) /
                                   (other.figure - floor.figure)))
+    return entry
+
+
+def uncopied_row(cases, row, what, place, mode, peer, limit):
+    entry = {'row': row, 'what': what, 'mode': mode, 'peer': peer,
+             'at_most': limit}
+    own, other = cases.get((place, mode)), cases.get((place, peer))
+    if own and other:
+        figure, peer_figure = own.figure - own.copying, other.figure - other.copying
+        ratio = figure / peer_figure
+        uncertain = own.spread * own.figure / figure + \
+            other.spread * other.figure / peer_figure
+        entry.update(figure=figure, peer_figure=peer_figure, ratio=ratio,
+                     copying=own.copying, peer_copying=other.copying)
+        if limit:
+            entry.update(verdict=verdict(ratio, limit, ratio * uncertain))
+    return entry
+
+
+def entered_row(cases, row, what, place, mode, limit):
+    entry = {'row': row, 'what': what, 'mode': mode, 'at_most': limit,
+             'figures': {m: c.entries - 2 * c.active
+                         for (p, m), c in cases.items()
+                         if p == place and m != 'floor'}}
+    own = entry['figures'].get(mode)
+    if own is not None:
+        entry.update(verdict=verdict(own, limit, 0))
+    return entry
+
+
+def acks_row(cases, row, what, workload, mode, peer, times, more):
+    figures = {m: c.median('acks') for (p, m), c in cases.items() if p == workload}
+    entry = {'row': row, 'what': what, 'mode': mode, 'peer': peer,
+             'figures': figures}
+    if mode in figures and peer in figures:
+        limit = times * figures[peer] + more
+        entry.update(at_most=limit, verdict=verdict(figures[mode], limit, 0))
+    return entry
+
+
+def nagle_row(cases, row, what, workload, mode, peer):
+    figures = {m: {w: c.median(w) for w in ('acks', 'delayed', 'ns')}
+               for (p, m), c in cases.items() if p == workload}
+    entry = {'row': row, 'what': what, 'mode': mode, 'peer': peer,
+             'figures': figures}
+    own, other = figures.get(mode), figures.get(peer)
+    if own and other:
+        entry.update(ratio=own['ns'] / other['ns'],
+                     verdict='met' if own['ns'] <= other['ns'] and
+                     own['delayed'] <= other['delayed'] else 'MISSED')
+    return entry
+
+
+def more_row(cases, row, what, place, mode, peer, limit):
+    entry = {'row': row, 'what': what, 'mode': mode, 'peer': peer, 'at_most': limit,
+             'figures': {m: c.figure for (p, m), c in cases.items() if p == place}}
+    if mode in entry['figures'] and peer in entry['figures']:
+        more = entry['figures'][mode] - entry['figures'][peer]
+        entry.update(more=more, verdict=verdict(more, limit, 0))
     return entry
 
 
@@ -245,7 +358,12 @@ def make_rows(cases, spins, without):
     """
     return {
         'ratios': [ratio_row(cases, *r) for r in RATIOS],
+        'uncopied': [uncopied_row(cases, *r) for r in UNCOPIED],
         'locks': [lock_row(cases, *r) for r in LOCKS],
+        'entered': [entered_row(cases, *r) for r in ENTERED],
+        'acks': [acks_row(cases, *r) for r in ACKS],
+        'nagle': [nagle_row(cases, *r) for r in NAGLE],
+        'more': [more_row(cases, *r) for r in MORE],
         'flat': [flat_row(cases, *r) for r in FLAT],
         'taken': [taken_row(cases, *r) for r in TAKEN],
         'wakeups': [wakeup_row(cases, *r) for r in WAKEUPS],

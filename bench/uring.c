@@ -76,3 +76,35 @@ void uring_defer_queue(struct bench *b)
 	uring_make_defer(b);
 	uring_add_all(b);
 }
+
+#define BUFFER_GROUP	0
+
+void uring_make_buffers(struct bench *b, unsigned int nr, size_t size)
+{
+	struct io_uring_buf_reg reg = { .ring_entries = nr, .bgid = BUFFER_GROUP };
+	unsigned int i;
+
+	b->nr_buffers = nr;
+	b->buffer_size = size;
+	b->buffers = get_memory(nr, size);
+	b->buf_ring = aligned_alloc(4096, nr * sizeof(struct io_uring_buf));
+	if (!b->buf_ring)
+		die("aligned_alloc");
+	reg.ring_addr = (uintptr_t)b->buf_ring;
+	uring_check(io_uring_register_buf_ring(&b->ring, &reg, 0),
+		    "io_uring_register_buf_ring");
+	io_uring_buf_ring_init(b->buf_ring);
+	for (i = 0; i < nr; i++)
+		uring_give_back(b, i, i);
+	io_uring_buf_ring_advance(b->buf_ring, nr);
+}
+
+void uring_recv_multishot(struct bench *b, unsigned int connection)
+{
+	struct io_uring_sqe *sqe = uring_sqe(b);
+
+	io_uring_prep_recv_multishot(sqe, b->fd[connection], NULL, 0, 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = BUFFER_GROUP;
+	sqe->user_data = connection;
+}

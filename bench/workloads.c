@@ -19,9 +19,10 @@
  * them for free.
  *
  * Here is what all share, but for the queues, which are in queues.c and
- * uring.c.  Adding a workload or a mode means its functions and its lines in one
- * of the tables: in eventfd.c, producers.c, echo.c, pingpong.c, change.c,
- * timers.c, notify.c, sleepers.c, memory.c or spin.c.
+ * uring.c, and connections, in tcp.c.  Adding a workload or a mode means its
+ * functions and its lines in one of the tables: in eventfd.c, producers.c, echo.c,
+ * bulk.c, acks.c, pingpong.c, change.c, timers.c, notify.c, sleepers.c, memory.c or
+ * spin.c.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -47,6 +48,7 @@
 static const struct run *const all_runs[] = {
 	eventfd_runs, echo_runs, pingpong_runs, timers_runs, spin_runs,
 	change_runs, memory_runs, producers_runs, notify_runs, sleepers_runs,
+	bulk_runs, acks_runs,
 };
 
 _Noreturn void die(const char *what)
