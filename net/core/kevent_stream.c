@@ -73,7 +73,7 @@
 #define KEVENT_STREAM_STATUS	(KEVENT_STREAM_SEND | KEVENT_STREAM_RDHUP | \
 				 KEVENT_STREAM_HUP | KEVENT_STREAM_ERROR)
 
-/* Events of poll(2) that say more than that there is room to send. */
+/* A wake-up with these alone says that there is room to send. */
 #define KEVENT_STREAM_WRITE	(EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
 
 static_assert((__force u32)EPOLLIN == KEVENT_STREAM_RECV);
@@ -476,6 +476,8 @@ static void kevent_stream_take(struct kevent_stream *ks, struct sock *sk,
 					break;
 				taking->copied += len;
 				taking->budget -= max(len, KEVENT_STREAM_LEAST);
+			} else if (data_race(kevent_stream_is_off(&ks->f.k))) {
+				break;		/* who asks next skips it as well */
 			} else {
 				len = 1;	/* urgent data */
 			}
@@ -655,7 +657,7 @@ static void kevent_stream_commit(struct kevent_stream *ks, const void *buffer, i
 		kevent_publish_bytes(k, data[0], data[1]);
 		kevent_stream_show_producer(user);
 	} else if (n < 0 && n != -EAGAIN && n != -EINTR) {
-		WRITE_ONCE(ks->error, -n);
+		WRITE_ONCE(ks->error, -n <= U8_MAX ? -n : EIO);
 	}
 	kevent_release_busy(k, 0);
 	kevent_unlock_irq(user);
