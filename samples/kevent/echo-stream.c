@@ -41,8 +41,10 @@ static struct ukevent_io stream_io;
 /* The interest ends here, the memory lives on until LAST. */
 static void stream_close(struct stream *s)
 {
-	ukevent_io_close(&stream_io, s->fd);
-	s->fd = -1;
+	int fd = s->fd;
+
+	s->fd = -1;		/* what is told of it from now on is too late */
+	ukevent_io_close(&stream_io, fd);
 }
 
 static void stream_free(struct stream *s)

@@ -629,15 +629,18 @@ static struct conn *conn_new(struct worker *w, int fd)
 /* The interest ends here, the memory lives on until LAST. */
 static void conn_close(struct worker *w, struct conn *c)
 {
+	int fd = c->fd;
+
 	conn_unready(w, c);
 	TAILQ_REMOVE(&w->timed, c, timed);
 	if (c->file >= 0)
 		close(c->file);
+	c->file = -1;
+	c->fd = -1;		/* what is told of it from now on is too late */
 	if (streams)
-		ukevent_io_close(&w->io, c->fd);
+		ukevent_io_close(&w->io, fd);
 	else
-		close(c->fd);
-	c->fd = -1;
+		close(fd);
 	if (w->accept_later)
 		w->accept = true;	/* there is a descriptor now */
 }

@@ -398,7 +398,8 @@ static inline int ukevent_io_send(struct ukevent_io *io, int fd, const void *add
  * @fd: the descriptor
  *
  * A number that is in use again by the next turn would be taken for the old one.
- * Sends are done, and changes applied, before, if there are some for @fd.
+ * Sends are done, and changes applied, before, if there are some for @fd: its owner,
+ * whom the callbacks may tell of that, forgets it first.
  */
 static inline void ukevent_io_close(struct ukevent_io *io, int fd)
 {
