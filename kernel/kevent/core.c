@@ -119,6 +119,28 @@ static inline bool kevent_is_held_back(enum kevent_list list)
 	return list == KEVENT_BACKLOG || list == KEVENT_DEFERRED;
 }
 
+/* Nobody is on @list any more: is that to be told? */
+static void kevent_list_emptied(struct kevent_user *user, enum kevent_list list)
+{
+	if (user->attention & KEVENT_A_LEFT && list == KEVENT_RECHECK)
+		kevent_ring_set_left(user, false);
+	if (user->attention & KEVENT_A_PENDING &&
+	    !(user->nr_listed[KEVENT_BACKLOG] | user->nr_listed[KEVENT_DEFERRED] |
+	      user->nr_listed[KEVENT_ROOM] | user->nr_listed[KEVENT_SHARE]))
+		kevent_ring_clear_pending(user);
+}
+
+/* @k leaves a list of those that carry bytes, for @list. */
+static noinline void kevent_leave_data_list(struct kevent *k, enum kevent_list list)
+{
+	/* Its turn is the next one's. */
+	if (k->list == KEVENT_ROOM && k->user->nr_listed[KEVENT_ROOM])
+		k->user->need_query = true;
+	/* What it owes is for a query as well. */
+	if (k->list == KEVENT_OWES && kevent_is_held_back(list))
+		k->flags |= KEVENT_F_QUERY;
+}
+
 /**
  * kevent_list_move - put an interest on a list, or on none
  * @k: the interest; user->lock is held
@@ -127,35 +149,28 @@ static inline bool kevent_is_held_back(enum kevent_list list)
 void kevent_list_move(struct kevent *k, enum kevent_list list)
 {
 	struct kevent_user *user = k->user;
+	enum kevent_list left = k->list;
+	bool emptied = false;
 
 	lockdep_assert_held(&user->lock);
-	if (k->list != KEVENT_NO_LIST) {
-		list_del(&k->link);
-		if (!--user->nr_listed[k->list]) {
-			if (user->attention & KEVENT_A_LEFT && k->list == KEVENT_RECHECK)
-				kevent_ring_set_left(user, false);
-		} else if (k->list == KEVENT_ROOM) {
-			user->need_query = true;	/* its turn is the next one's */
-		}
-		/* What it owes is for a query as well. */
-		if (k->list == KEVENT_OWES && kevent_is_held_back(list))
-			k->flags |= KEVENT_F_QUERY;
-		k->flags &= ~KEVENT_F_LISTED;
+	if (left != KEVENT_NO_LIST) {
+		__list_del_entry(&k->link);
+		emptied = !--user->nr_listed[left];
+		if (unlikely(left >= KEVENT_ROOM))
+			kevent_leave_data_list(k, list);
 	}
 	k->list = list;
 	if (list != KEVENT_NO_LIST) {
 		list_add_tail(&k->link, &user->lists[list]);
-		user->nr_listed[list]++;
-		k->flags |= KEVENT_F_LISTED;
 		/* PENDING may be set for those that nobody who polls waits for. */
-		if (kevent_is_held_back(list) && user->nr_listed[KEVENT_BACKLOG] +
-						 user->nr_listed[KEVENT_DEFERRED] == 1)
+		if (!user->nr_listed[list]++ && kevent_is_held_back(list))
 			user->poll_due = true;
+		k->flags |= KEVENT_F_LISTED;
+	} else {
+		k->flags &= ~KEVENT_F_LISTED;
 	}
-	if (user->attention & KEVENT_A_PENDING &&
-	    !(user->nr_listed[KEVENT_BACKLOG] | user->nr_listed[KEVENT_DEFERRED] |
-	      user->nr_listed[KEVENT_ROOM] | user->nr_listed[KEVENT_SHARE]))
-		kevent_ring_clear_pending(user);
+	if (emptied)
+		kevent_list_emptied(user, left);
 }
 
 static void kevent_free(struct kevent *k)

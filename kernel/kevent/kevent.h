@@ -77,6 +77,7 @@ enum kevent_list {
 	KEVENT_DEFERRED,	/* waits for itself: a query, or its own records */
 	KEVENT_RECHECK,		/* level, published: ask again once consumed */
 	KEVENT_REAP,		/* one-shot that ended: to be detached */
+	/* From here on, of those that carry bytes: */
 	KEVENT_ROOM,		/* waits, in order, for room in the data area */
 	KEVENT_SHARE,		/* has its share of it, until some is given back */
 	KEVENT_OWES,		/* the next wait acknowledges what was received */
