@@ -321,7 +321,7 @@ static int take_by_ring(struct stream_queue *s, struct stream *st, __u64 to)
  * N23: one-way bursts of messages.  A reader that never lags must not acknowledge
  * each of them: at most half as many again as with recv().
  */
-TEST_F(plain, acknowledgements)
+TEST_F_TIMEOUT(plain, acknowledgements, 180)
 {
 	enum { WARM = 30, ROUNDS = 100 };
 	static const int bursts[] = { 8, 64 };

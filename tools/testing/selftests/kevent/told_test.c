@@ -328,7 +328,8 @@ static int tell_lie(enum lie lie, int fd, int peer)
 			sleep_ms(1);
 		return 0;
 	case LIE_SET:
-		return eventfd_add(peer, 1) || !eventfd_take(peer);
+		/* never true, also for who looks at once */
+		return eventfd_add(peer, 0);
 	}
 	return -EINVAL;
 }
