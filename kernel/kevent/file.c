@@ -32,6 +32,18 @@ struct file *kevent_pin_file(struct kevent *k)
 }
 
 /**
+ * kevent_unpin_file - undo kevent_pin_file(), unless this is the last reference
+ * @file: the file; any context
+ *
+ * Return: whether it was done.  Else __fput_sync() is for the caller, who may have to
+ * wait in there: it holds no locks then, nor has it taken on anything else.
+ */
+bool kevent_unpin_file(struct file *file)
+{
+	return atomic_long_add_unless(&file->f_count, -1, 1);
+}
+
+/**
  * kevent_pin - keep what is watched, of any type, from going away
  * @k: an interest that was not detached; user->lock is held
  * @file: set to what kevent_pin_file() returned, NULL if there is no file

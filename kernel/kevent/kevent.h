@@ -495,6 +495,7 @@ struct kevent *kevent_next(struct kevent_user *user, u32 *n);
 /* file.c */
 void kevent_remember_file(struct kevent *k);
 struct file *kevent_pin_file(struct kevent *k);
+bool kevent_unpin_file(struct file *file);
 bool kevent_pin(struct kevent *k, struct file **file);
 void kevent_forget_file(struct kevent *k);
 

@@ -283,7 +283,7 @@ static void kevent_end_walk(struct kevent_user *user,
 static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 {
 	struct kevent_walk walk = { .least = least };
-	struct file *file = NULL;
+	struct file *file;
 	struct kevent *k;
 	u32 unread, bits, looks = 0;
 
@@ -313,9 +313,6 @@ static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 			kevent_end_walk(user, &walk);
 		unread = kevent_ring_unread(user);
 		kevent_unlock_irq(user);
-		if (file)
-			__fput_sync(file);
-		file = NULL;
 		if (k) {
 			file = kevent_to_file(k)->file;
 			bits = kevent_ops(k)->query(k);
@@ -328,6 +325,12 @@ static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 		if (k) {
 			kevent_settle(k, bits);
 			kevent_put(k);
+			/* Before the next one is taken: its close may linger. */
+			if (unlikely(!kevent_unpin_file(file))) {
+				kevent_unlock_irq(user);
+				__fput_sync(file);
+				kevent_lock_irq(user);
+			}
 		}
 		if (fatal_signal_pending(current)) {
 			walk.deferred = 0;
