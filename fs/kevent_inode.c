@@ -233,9 +233,11 @@ static int kevent_inode_find(const struct kevent_change *change,
 }
 
 /* With the rights that inotify_add_watch(2) asks for. */
-static int kevent_inode_look_up(const struct kevent_change *change,
-				struct path *path)
+static int kevent_inode_look_up(const struct kevent_user *user,
+				const struct kevent_change *change,
+				union kevent_found *found)
 {
+	struct path *path = &found->path;
 	int ret = kevent_inode_find(change, path);
 
 	if (ret)
@@ -247,6 +249,11 @@ static int kevent_inode_look_up(const struct kevent_change *change,
 		path->dentry = NULL;
 	}
 	return ret;
+}
+
+static void kevent_inode_forget(union kevent_found *found)
+{
+	path_put(&found->path);
 }
 
 static u32 kevent_inode_mask(const struct kevent *k, bool dir)
@@ -324,9 +331,9 @@ static bool kevent_inode_drop_dead(struct kevent_user *user, struct inode *inode
 
 static s64 kevent_inode_attach(struct kevent *k,
 			       const struct kevent_change *change,
-			       const struct path *path)
+			       union kevent_found *found)
 {
-	struct inode *inode = d_inode(path->dentry);
+	struct inode *inode = d_inode(found->path.dentry);
 	struct kevent_inode *i = kevent_to_inode(k);
 	struct kevent_inode_mark *mark;
 	int ret = kevent_inode_get_group(k->user);
@@ -443,6 +450,7 @@ const struct kevent_source_ops kevent_inode_ops = {
 	.always_events	= KEVENT_INODE_UNMOUNT,
 	.check		= kevent_inode_check,
 	.look_up	= kevent_inode_look_up,
+	.forget		= kevent_inode_forget,
 	.check_modify	= kevent_inode_check_modify,
 	.attach		= kevent_inode_attach,
 	.detach		= kevent_inode_detach,

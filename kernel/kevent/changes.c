@@ -9,7 +9,6 @@
 #include <linux/file.h>
 #include <linux/init.h>
 #include <linux/nospec.h>
-#include <linux/path.h>
 
 #include "kevent.h"
 #include "ring.h"
@@ -241,8 +240,8 @@ static struct kevent *kevent_new(struct kevent_user *user,
 }
 
 /* ADD; @file is pinned, NULL without a descriptor. */
-static int kevent_add(struct kevent_user *user,
-		      const struct kevent_entry *entry, struct file *file)
+static int kevent_add(struct kevent_user *user, struct kevent_entry *entry,
+		      struct file *file)
 {
 	const struct kevent_source_ops *ops = entry->ops;
 	struct kevent_change *change = entry->change;
@@ -260,7 +259,7 @@ static int kevent_add(struct kevent_user *user,
 	/* Nobody else looks for it there while the mutex is held. */
 	if (file)
 		kevent_remember_file(k);
-	bits = ops->attach(k, change, &entry->path);
+	bits = ops->attach(k, change, &entry->found);
 	kevent_lock_irq(user);
 	if (bits >= 0) {
 		change->id = k->id;
@@ -468,6 +467,28 @@ static int kevent_disable(struct kevent *k, bool pinned)
 }
 
 /*
+ * Have no query of an interest run, for a change that is to be exact.  Its file is
+ * pinned, else none does.  user->lock is held, and may be dropped meanwhile: it may
+ * have ended then.
+ */
+static noinline int __kevent_stop(struct kevent *k, bool must)
+{
+	int ret;
+
+	k->refs++;
+	ret = kevent_ops(k)->stop(k, must);
+	if (!ret && k->flags & KEVENT_F_DEAD)
+		ret = -ENOENT;
+	kevent_put(k);
+	return ret;
+}
+
+static inline int kevent_stop(struct kevent *k, bool must)
+{
+	return likely(!kevent_ops(k)->stop) ? 0 : __kevent_stop(k, must);
+}
+
+/*
  * Apply a change to an interest that was found, and has not ended.  If not @pinned
  * the last reference to its file is gone.
  */
@@ -475,12 +496,21 @@ static int kevent_change_found(struct kevent *k, bool pinned,
 			       struct kevent_change *change)
 	__releases(k->user->lock)
 {
+	struct kevent_user *user = k->user;
 	u16 forget = 0;
+	int ret;
 
 	/* Nobody adds it, the mutex is held: a wait is reading what it is to tell. */
 	if (unlikely(k->flags & KEVENT_F_BUSY) && change->op != KEVENT_OP_ENABLE) {
-		kevent_unlock_irq(k->user);
+		kevent_unlock_irq(user);
 		return -EBUSY;
+	}
+	if (pinned && (change->op == KEVENT_OP_REMOVE || change->op == KEVENT_OP_DISABLE)) {
+		ret = kevent_stop(k, false);
+		if (unlikely(ret)) {
+			kevent_unlock_irq(user);
+			return ret;
+		}
 	}
 	if (change->op == KEVENT_OP_REMOVE) {
 		if (change->flags & KEVENT_NO_LAST)
@@ -503,7 +533,7 @@ static int kevent_change_found(struct kevent *k, bool pinned,
 }
 
 static int kevent_change_by_fd(struct kevent_user *user,
-			       const struct kevent_entry *entry)
+			       struct kevent_entry *entry)
 {
 	struct kevent_change *change = entry->change;
 	struct kevent *k;
@@ -528,7 +558,7 @@ static int kevent_change_by_fd(struct kevent_user *user,
 }
 
 static int kevent_change_by_number(struct kevent_user *user,
-				   const struct kevent_entry *entry)
+				   struct kevent_entry *entry)
 {
 	struct kevent_change *change = entry->change;
 	struct kevent *k;
@@ -601,7 +631,9 @@ static int kevent_change_by_id(struct kevent_user *user,
 		return -ENOENT;
 	}
 	pinned = kevent_pin(k, &file);
-	if (forget)
+	if (forget && pinned && kevent_stop(k, true))		/* it has ended */
+		kevent_unlock_irq(user);
+	else if (forget)
 		kevent_remove(k, pinned, forget);
 	else
 		ret = kevent_change_found(k, pinned, change);
@@ -652,6 +684,7 @@ static bool kevent_looks_up(const struct kevent_entry *entry)
 
 /**
  * kevent_prepare - check an entry, and find what it names by more than a number
+ * @user: the queue it is for
  * @entry: the entry, with its change
  *
  * May read user memory and wait for file systems; no lock is held.
@@ -659,7 +692,7 @@ static bool kevent_looks_up(const struct kevent_entry *entry)
  * Return: %KEVENT_LOOKED_UP if something was, and kevent_unprepare() is due,
  * %KEVENT_ASKS if it is to be answered as a whole, or 0.
  */
-unsigned int kevent_prepare(struct kevent_entry *entry)
+unsigned int kevent_prepare(const struct kevent_user *user, struct kevent_entry *entry)
 {
 	struct kevent_change *change = entry->change;
 
@@ -675,7 +708,7 @@ unsigned int kevent_prepare(struct kevent_entry *entry)
 	}
 	if (!kevent_looks_up(entry))
 		return 0;
-	change->result = entry->ops->look_up(change, &entry->path);
+	change->result = entry->ops->look_up(user, change, &entry->found);
 	/* A call is not restarted for one of its entries. */
 	if (change->result <= -ERESTARTSYS)
 		change->result = -EINTR;
@@ -691,7 +724,7 @@ unsigned int kevent_prepare(struct kevent_entry *entry)
 void kevent_unprepare(struct kevent_entry *entry)
 {
 	if (kevent_looks_up(entry))
-		path_put(&entry->path);
+		entry->ops->forget(&entry->found);
 }
 
 /**

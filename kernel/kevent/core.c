@@ -83,6 +83,10 @@
  *   - If the file cannot be pinned, its last reference is gone, and C will find
  *     the interest on the file's list and detach it, dead or not.
  *
+ * A query that does something, rather than to ask (SENDFILE), must not run while the
+ * interest ends, or what its last record says would not be true: A and DISABLE wait for
+ * it first (@stop), B and C find none, as a query pins the file of both.
+ *
  * C is exclusive: nobody else has the file.  It unhooks first, so that no wake
  * function runs any more, then ends the interest under user->lock.  It waits
  * for no mutex.
@@ -116,7 +120,13 @@
 /* Is what is on @list to be published, or asked for, by the next wait? */
 static inline bool kevent_is_held_back(enum kevent_list list)
 {
-	return list == KEVENT_BACKLOG || list == KEVENT_DEFERRED;
+	return list == KEVENT_BACKLOG || list == KEVENT_DEFERRED || list == KEVENT_STEPS;
+}
+
+/* Where an interest waits for its query. */
+static inline enum kevent_list kevent_query_list(const struct kevent *k)
+{
+	return unlikely(kevent_ops(k)->steps) ? KEVENT_STEPS : KEVENT_DEFERRED;
 }
 
 /* Nobody is on @list any more: is that to be told? */
@@ -126,7 +136,8 @@ static void kevent_list_emptied(struct kevent_user *user, enum kevent_list list)
 		kevent_ring_set_left(user, false);
 	if (user->attention & KEVENT_A_PENDING &&
 	    !(user->nr_listed[KEVENT_BACKLOG] | user->nr_listed[KEVENT_DEFERRED] |
-	      user->nr_listed[KEVENT_ROOM] | user->nr_listed[KEVENT_SHARE]))
+	      user->nr_listed[KEVENT_ROOM] | user->nr_listed[KEVENT_SHARE] |
+	      user->nr_listed[KEVENT_STEPS]))
 		kevent_ring_clear_pending(user);
 }
 
@@ -266,8 +277,8 @@ static void kevent_published(struct kevent *k)
 		kevent_list_move(k, KEVENT_NO_LIST);
 	} else if (k->flags & KEVENT_F_QUERY) {
 		if (k->list != KEVENT_DEFERRED && k->list != KEVENT_ROOM &&
-		    k->list != KEVENT_SHARE)
-			kevent_list_move(k, KEVENT_DEFERRED);
+		    k->list != KEVENT_SHARE && k->list != KEVENT_STEPS)
+			kevent_list_move(k, kevent_query_list(k));
 		kevent_ring_set_pending(k->user);
 		k->user->need_query = true;
 	} else if (!(k->flags & KEVENT_EDGE)) {
@@ -287,7 +298,8 @@ static u16 kevent_fill_record(struct kevent *k, u32 bits, u64 data[2])
 	    k->flags & KEVENT_WANT_LAST)
 		flags = KEVENT_REC_LAST;
 	/* The source of a dead interest may be gone. */
-	if (k->flags & KEVENT_F_DATA && !(k->flags & KEVENT_F_DEAD))
+	if (k->flags & KEVENT_F_DATA &&
+	    (!(k->flags & KEVENT_F_DEAD) || kevent_ops(k)->fills_dead))
 		flags |= kevent_ops(k)->fill(k, bits, data);
 	return flags;
 }
@@ -410,7 +422,7 @@ static bool kevent_deliver_unread(struct kevent *k, u32 bits)
 	if (unread < kevent_max_unread(k))
 		return true;
 	k->pending |= bits;
-	if (k->list != KEVENT_DEFERRED)
+	if (k->list != KEVENT_DEFERRED && k->list != KEVENT_STEPS)
 		kevent_list_move(k, KEVENT_DEFERRED);
 	kevent_ring_set_pending(user);
 	/* With the flag set the consumer index was read again. */
@@ -547,9 +559,9 @@ void kevent_defer_query(struct kevent *k)
 	struct kevent_user *user = k->user;
 
 	/* From the backlog it comes here when it was published. */
-	if (k->list != KEVENT_BACKLOG && k->list != KEVENT_DEFERRED &&
+	if (k->list != KEVENT_BACKLOG && k->list != kevent_query_list(k) &&
 	    k->list != KEVENT_ROOM)
-		kevent_list_move(k, KEVENT_DEFERRED);
+		kevent_list_move(k, kevent_query_list(k));
 	kevent_ring_set_pending(user);
 	user->need_query = true;
 }

@@ -53,7 +53,7 @@ void kevent_show_fdinfo(struct seq_file *m, struct file *file)
 		   !!(user->attention & KEVENT_A_HELD_BACK), user->nr_kevents);
 	seq_printf(m, "backlog: %u deferred: %u recheck: %u\n",
 		   user->nr_listed[KEVENT_BACKLOG],
-		   user->nr_listed[KEVENT_DEFERRED],
+		   user->nr_listed[KEVENT_DEFERRED] + user->nr_listed[KEVENT_STEPS],
 		   user->nr_listed[KEVENT_RECHECK]);
 	if (user->data.size)
 		seq_printf(m, "data: %u produced: %llu released: %llu reserved: %u room: %u owes: %u\n",

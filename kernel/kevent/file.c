@@ -109,7 +109,9 @@ void kevent_release_file(struct file *file)
 
 		irqflags = kevent_lock(user);
 		if (!(k->flags & KEVENT_F_DEAD))
-			kevent_end(k, (__force u32)EPOLLHUP);
+			/* What it had to tell at its end is told with it. */
+			kevent_end(k, (__force u32)EPOLLHUP |
+				   (k->flags & KEVENT_F_GONE ? k->pending : 0));
 		else if (k->list == KEVENT_REAP)
 			kevent_list_move(k, KEVENT_NO_LIST);
 		kevent_put(k);

@@ -25,6 +25,7 @@ struct fsnotify_group;
 struct kevent_clock;
 struct kevent_ring;
 struct kevent_slot;
+struct socket;
 struct ucounts;
 
 /* A memory cgroup at its limit gives -ENOMEM, not an OOM kill. */
@@ -42,6 +43,8 @@ struct ucounts;
 #define KEVENT_WALK_SLOTS	256
 /* Looks at interests after which a walk offers the processor. */
 #define KEVENT_WALK_BATCH	16
+/* Bytes of files after which a walk leaves further steps to the next one. */
+#define KEVENT_WALK_SENT	(1U << 20)
 
 /* struct kevent.flags; what programs ask for keeps its value of the UAPI. */
 #define KEVENT_MODES	(KEVENT_EDGE | KEVENT_ONESHOT | KEVENT_DISPATCH)
@@ -81,6 +84,8 @@ enum kevent_list {
 	KEVENT_ROOM,		/* waits, in order, for room in the data area */
 	KEVENT_SHARE,		/* has its share of it, until some is given back */
 	KEVENT_OWES,		/* the next wait acknowledges what was received */
+	/* Apart, as a walk does only so much of this: */
+	KEVENT_STEPS,		/* something is to be done for it, in order */
 	KEVENT_NR_LISTS,
 };
 
@@ -236,6 +241,7 @@ struct kevent_area {
  * @query_woken: a waiter was woken for that
  * @poll_due: pollers of the queue are to be woken
  * @noring: records are fetched by kevent_get_events()
+ * @sends_files: %KEVENT_CREATE_SENDFILE
  * @waiters: sleepers of kevent_wait(), first come first served
  * @min_want: no waiter wants fewer records than that
  * @promised: records for which waiters were woken that have not run yet, and
@@ -259,6 +265,7 @@ struct kevent_area {
  * @reserved: records that reads under way will publish
  * @data: the data area
  * @read_buffer: for reads that sleep, NULL before the first one and in use
+ * @stepped: bytes of files sent, and what steps cost beside them, ever
  * @charged_pages: pages charged to @ucounts; @mutex, once there is a file
  * @refs: the file, each interest, the close hook while it runs
  */
@@ -274,6 +281,7 @@ struct kevent_user {
 	bool			query_woken;
 	bool			poll_due;
 	bool			noring;
+	bool			sends_files;
 	u32			min_want;
 	u64			promised;
 	struct list_head	waiters;
@@ -296,6 +304,7 @@ struct kevent_user {
 	u32			reserved;
 	struct kevent_area	data;
 	void			*read_buffer;
+	u64			stepped;
 	unsigned int		charged_pages;
 	refcount_t		refs;
 };
@@ -310,15 +319,29 @@ enum kevent_identity {
 struct kevent_source_ops;
 
 /**
+ * union kevent_found - what an ADD names by more than a number
+ * @path: INODE
+ * @sendfile: SENDFILE: the file, and a copy of the bytes that go before; NULL if
+ *	@attach has taken them
+ */
+union kevent_found {
+	struct path		path;
+	struct {
+		struct file	*file;
+		void		*header;
+	} sendfile;
+};
+
+/**
  * struct kevent_entry - a change that is being applied
  * @change: what the program wrote, and what it will be told
  * @ops: of its type; NULL if there is none, or @change.result says what is wrong
- * @path: what an ADD names, if the source has @look_up
+ * @found: what an ADD names, if the source has @look_up
  */
 struct kevent_entry {
 	struct kevent_change		*change;
 	const struct kevent_source_ops	*ops;
-	struct path			path;
+	union kevent_found		found;
 };
 
 /**
@@ -332,6 +355,9 @@ struct kevent_entry {
  * @no_level: level is the same as edge, also of what is @rereadable
  * @query_in_wait: a query is for the wait calls alone: it may take long, and what it
  *	finds is published by itself
+ * @steps: a query does what is to be done next, and says whether there is more, also
+ *	while records are unread
+ * @fills_dead: data words are filled in after the end as well
  * @rereadable: a query tells all there is: a trigger may be left out while an
  *	unread record says the same.  Else triggers are counted by the source.
  * @valid_events: events a program may ask for
@@ -340,15 +366,16 @@ struct kevent_entry {
  * @set_flags: the same for ADD, MODIFY and SET
  * @check: are addr and param of an ADD, MODIFY, SET or TRIGGER all right?  0 or a
  *	negative error number; looks at nothing else.  NULL: they must be 0.
- * @look_up: find what an ADD names and set the path.  0 or a negative error
- *	number.  May read user memory, no lock is held.  NULL: nothing to find
+ * @look_up: find what an ADD names.  0 or a negative error number.  May read user
+ *	memory, no lock is held.  NULL: nothing to find
+ * @forget: release what @look_up has found and @attach has not taken; no lock is held
  * @check_file: may @file be watched with this ADD?  0 or a negative error number
  * @check_modify: may @k be changed like that?  0 or a negative error number.
  *	user->lock is held.  NULL: yes
  * @attach: hook @k into its source and return the events that hold now, or a
  *	negative error number, after which @detach is called all the same.  May
  *	sleep; the queue's mutex is held and the file pinned; the interest is
- *	%KEVENT_F_BUSY, so that triggers only accumulate.  The path is what
+ *	%KEVENT_F_BUSY, so that triggers only accumulate.  @found is what
  *	@look_up has found, NULL for MODIFY
  * @detach: unhook @k.  When it returns no wake function of @k runs or will run.
  *	Process context, the file pinned or in the close hook; takes the heads'
@@ -364,7 +391,11 @@ struct kevent_entry {
  *	user->lock is held.  Of types whose interests are on ROOM or SHARE
  * @query: the events that hold now.  May sleep, no lock held but the queue's
  *	mutex by ENABLE and MODIFY, the file pinned.
- *	If @rereadable only.
+ *	If @rereadable or @steps only.
+ * @stop: REMOVE and DISABLE are to be exact: wait until no query of @k, whose file is
+ *	pinned, runs in another thread.  user->lock is held, and may be dropped meanwhile; the
+ *	queue's mutex is held, so not for long, unless it @must.  0, -EINTR or -EBUSY.
+ *	NULL: nothing to wait for
  * @fill: data words of a record with @bits, and its flags beyond LAST; forgets
  *	what it tells.  Any context, user->lock is held.  NULL: there are none.
  * @enable: ENABLE found nothing to publish; user->lock is held.  NULL: nothing
@@ -382,21 +413,25 @@ struct kevent_source_ops {
 	bool		restarts;
 	bool		no_level;
 	bool		query_in_wait;
+	bool		steps;
+	bool		fills_dead;
 	bool		rereadable;
 	u16		valid_events;
 	u16		always_events;
 	u32		add_flags;
 	u32		set_flags;
 	int		(*check)(const struct kevent_change *change);
-	int		(*look_up)(const struct kevent_change *change,
-				   struct path *path);
+	int		(*look_up)(const struct kevent_user *user,
+				   const struct kevent_change *change,
+				   union kevent_found *found);
+	void		(*forget)(union kevent_found *found);
 	int		(*check_file)(const struct kevent_change *change,
 				      struct file *file);
 	int		(*check_modify)(const struct kevent *k,
 					const struct kevent_change *change);
 	s64		(*attach)(struct kevent *k,
 				  const struct kevent_change *change,
-				  const struct path *path);
+				  union kevent_found *found);
 	void		(*detach)(struct kevent *k);
 	void		(*free)(struct kevent *k);
 	void		(*set)(struct kevent *k,
@@ -404,6 +439,7 @@ struct kevent_source_ops {
 	void		(*modified)(struct kevent *k);
 	bool		(*has_room)(struct kevent *k);
 	u32		(*query)(struct kevent *k);
+	int		(*stop)(struct kevent *k, bool must);
 	u16		(*fill)(struct kevent *k, u32 bits, u64 data[2]);
 	void		(*enable)(struct kevent *k);
 	u32		(*trigger)(struct kevent *k,
@@ -412,7 +448,7 @@ struct kevent_source_ops {
 };
 
 /* source.c */
-#define KEVENT_NR_TYPES	(KEVENT_TYPE_STREAM + 1)
+#define KEVENT_NR_TYPES	(KEVENT_TYPE_SENDFILE + 1)
 
 extern const struct kevent_source_ops *const kevent_sources[KEVENT_NR_TYPES];
 u64 kevent_source_types(void);
@@ -434,6 +470,7 @@ extern const struct kevent_source_ops kevent_inode_ops;
 extern const struct kevent_source_ops kevent_signal_ops;
 extern const struct kevent_source_ops kevent_process_ops;
 extern const struct kevent_source_ops kevent_stream_ops;
+extern const struct kevent_source_ops kevent_sendfile_ops;
 
 /* core.c */
 bool kevent_trigger_slow(struct kevent *k, u32 bits, unsigned long irqflags,
@@ -599,12 +636,22 @@ static inline int kevent_send_all(struct kevent_user *user,
 }
 #endif
 
+/* sendfile.c */
+#ifdef CONFIG_KEVENT_SENDFILE
+int kevent_send_file(struct socket *sock, const struct kevent_send *send);
+#else
+static inline int kevent_send_file(struct socket *sock, const struct kevent_send *send)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
 /* changes.c */
 /* What kevent_prepare() returns */
 #define KEVENT_LOOKED_UP	0x1
 #define KEVENT_ASKS		0x2
 
-unsigned int kevent_prepare(struct kevent_entry *entry);
+unsigned int kevent_prepare(const struct kevent_user *user, struct kevent_entry *entry);
 void kevent_unprepare(struct kevent_entry *entry);
 int kevent_apply(struct kevent_user *user, struct kevent_entry *entry);
 void kevent_undo_add(struct kevent_user *user, struct kevent_change *added);
@@ -669,6 +716,7 @@ static inline void kevent_timer_put_clocks(struct kevent_user *user)
 /* limits.c */
 extern int sysctl_kevent_disabled;
 extern int sysctl_kevent_io_disabled;
+extern int sysctl_kevent_sendfile_disabled;
 bool kevent_may(const int *disabled);
 struct ucounts *kevent_charge_queue(void);
 void kevent_uncharge_queue(struct ucounts *ucounts);

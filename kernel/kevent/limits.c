@@ -23,6 +23,8 @@
 int sysctl_kevent_disabled __read_mostly;
 /* The same for queues whose records carry bytes, and for kevent_send() */
 int sysctl_kevent_io_disabled __read_mostly;
+/* The same for queues that send files, and for such entries of kevent_send() */
+int sysctl_kevent_sendfile_disabled __read_mostly;
 
 /**
  * kevent_may - does a switch let the current task pass?
@@ -194,6 +196,17 @@ static struct ctl_table kevent_table[] = {
 		.procname	= "kevent_io_disabled",
 		.data		= &sysctl_kevent_io_disabled,
 		.maxlen		= sizeof(sysctl_kevent_io_disabled),
+		.mode		= 0644,
+		.proc_handler	= proc_dointvec_minmax,
+		.extra1		= SYSCTL_ZERO,
+		.extra2		= SYSCTL_TWO,
+	},
+#endif
+#ifdef CONFIG_KEVENT_SENDFILE
+	{
+		.procname	= "kevent_sendfile_disabled",
+		.data		= &sysctl_kevent_sendfile_disabled,
+		.maxlen		= sizeof(sysctl_kevent_sendfile_disabled),
 		.mode		= 0644,
 		.proc_handler	= proc_dointvec_minmax,
 		.extra1		= SYSCTL_ZERO,

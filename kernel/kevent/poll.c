@@ -127,7 +127,7 @@ static int kevent_poll_check_file(const struct kevent_change *change,
 
 static s64 kevent_poll_attach(struct kevent *k,
 			      const struct kevent_change *change,
-			      const struct path *path)
+			      union kevent_found *found)
 {
 	wait_queue_func_t func = kevent_poll_wake_of(k, kevent_to_file(k)->file);
 

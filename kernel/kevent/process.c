@@ -130,7 +130,7 @@ static int kevent_process_check_file(const struct kevent_change *change,
 
 static s64 kevent_process_attach(struct kevent *k,
 				 const struct kevent_change *change,
-				 const struct path *path)
+				 union kevent_found *found)
 {
 	struct kevent_process *p = kevent_to_process(k);
 	struct pid *pid = pidfd_pid(p->f.file);

@@ -7,8 +7,11 @@
  * be cancelled, and the program may reuse its memory on return; what a socket does
  * not take is the program's to send later, as after send(2).
  *
+ * An entry of kind FILE sends what is cached of a file, sendfile.c.
+ *
  * A stream must not be torn: once an entry was not done in full, later ones of the same
- * call for the same socket, by whatever descriptor, are refused.
+ * call for the same socket, by whatever descriptor, are refused; and so is all for a
+ * socket on which an interest is sending a file.
  *
  * What is sent from the data area can be given back by the same call, when it is sent
  * and before it sleeps.
@@ -28,6 +31,7 @@
 
 #include "area.h"
 #include "kevent.h"
+#include "sock.h"
 
 /* Entries copied in, done and answered at a time; on the stack. */
 #define KEVENT_SEND_CHUNK	16
@@ -79,7 +83,7 @@ static noinline void kevent_note_unsent(struct kevent_unsent *unsent,
 	unsent->cookie[unsent->nr++] = sock_gen_cookie(sk);
 }
 
-/* What can be told from the entry alone. */
+/* What can be told from the entry and the queue alone. */
 static int kevent_check_send(const struct kevent_user *user,
 			     const struct kevent_send *send)
 {
@@ -88,7 +92,13 @@ static int kevent_check_send(const struct kevent_user *user,
 	    (send->file_fd && !(send->flags & KEVENT_SEND_FILE)) ||
 	    (send->flags & KEVENT_SEND_RELEASE ? !user->data.size : send->release))
 		return -EINVAL;
-	return send->flags & KEVENT_SEND_FILE ? -EOPNOTSUPP : 0;
+	if (likely(!(send->flags & KEVENT_SEND_FILE)))
+		return 0;
+	if (!IS_ENABLED(CONFIG_KEVENT_SENDFILE))
+		return -EOPNOTSUPP;
+	if (!user->sends_files)
+		return -ENXIO;
+	return kevent_may(&sysctl_kevent_sendfile_disabled) ? 0 : -EPERM;
 }
 
 static int kevent_send_to(const struct kevent_user *user, struct socket *sock,
@@ -104,6 +114,10 @@ static int kevent_send_to(const struct kevent_user *user, struct socket *sock,
 		return ret;
 	if (send->flags & KEVENT_SEND_MORE)
 		msg.msg_flags |= MSG_MORE;
+	if (unlikely(test_bit(SOCK_SENDING_FILE, &sock->flags)))
+		return -EBUSY;
+	if (unlikely(send->flags & KEVENT_SEND_FILE))
+		return kevent_send_file(sock, send);
 	ret = import_ubuf(ITER_SOURCE, u64_to_user_ptr(send->addr), send->len,
 			  &msg.msg_iter);
 	if (ret)

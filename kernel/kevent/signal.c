@@ -245,7 +245,7 @@ static struct kevent_signals *kevent_signals_get(void)
 
 static s64 kevent_signal_attach(struct kevent *k,
 				const struct kevent_change *change,
-				const struct path *path)
+				union kevent_found *found)
 {
 	struct kevent_signal *s = kevent_to_signal(k);
 	struct kevent_signals *signals = kevent_signals_get();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * kevent - what the sources POLL, SOCKET and STREAM know of sockets
+ * kevent - what the sources POLL, SOCKET, STREAM and SENDFILE know of sockets
  *
  * The interest is unhooked before the file is released, so in a wake function,
  * and under user->lock while the interest is not dead, sock->sk is there.
@@ -39,6 +39,16 @@ static inline bool kevent_sock_plain(const struct sock *sk)
 {
 	return IS_ENABLED(CONFIG_INET) &&
 	       READ_ONCE(sk->sk_prot)->recvmsg == tcp_recvmsg;
+}
+
+/*
+ * TCP that is given what programs send, as they do: kTLS and sockmap may have a say in
+ * one direction alone.
+ */
+static inline bool kevent_sock_sends_plain(const struct sock *sk)
+{
+	return IS_ENABLED(CONFIG_INET) &&
+	       READ_ONCE(sk->sk_prot)->sendmsg == tcp_sendmsg;
 }
 
 /* There is, or was, urgent data: it wakes as data does, and is none. */

@@ -34,6 +34,9 @@ const struct kevent_source_ops *const kevent_sources[KEVENT_NR_TYPES] = {
 #ifdef CONFIG_KEVENT_IO
 	[KEVENT_TYPE_STREAM] = &kevent_stream_ops,
 #endif
+#ifdef CONFIG_KEVENT_SENDFILE
+	[KEVENT_TYPE_SENDFILE] = &kevent_sendfile_ops,
+#endif
 };
 
 static struct kmem_cache *kevent_caches[KEVENT_NR_TYPES] __ro_after_init;

@@ -74,7 +74,9 @@ static bool kevent_may_create(u32 flags)
 {
 	return kevent_may(&sysctl_kevent_disabled) &&
 	       (!(flags & KEVENT_CREATE_DATA) ||
-		kevent_may(&sysctl_kevent_io_disabled));
+		kevent_may(&sysctl_kevent_io_disabled)) &&
+	       (!(flags & KEVENT_CREATE_SENDFILE) ||
+		kevent_may(&sysctl_kevent_sendfile_disabled));
 }
 
 static u32 kevent_data_size(const struct kevent_params *params, u32 flags)
@@ -100,7 +102,8 @@ static void kevent_fill_params(struct kevent_params *params,
 			       const struct kevent_user *user)
 {
 	params->flags = (user->noring ? KEVENT_CREATE_NORING : 0) |
-			(user->data.size ? KEVENT_CREATE_DATA : 0);
+			(user->data.size ? KEVENT_CREATE_DATA : 0) |
+			(user->sends_files ? KEVENT_CREATE_SENDFILE : 0);
 	params->ring_entries = user->mask + 1;
 	params->record_size = KEVENT_RECORD_SIZE;
 	params->features = KEVENT_FEAT_LAST | KEVENT_FEAT_MIN_WAIT |
@@ -108,7 +111,9 @@ static void kevent_fill_params(struct kevent_params *params,
 			   KEVENT_FEAT_DEPENDS | KEVENT_FEAT_EXCLUSIVE |
 			   KEVENT_FEAT_QUERY | KEVENT_FEAT_HINTS |
 			   (IS_ENABLED(CONFIG_KEVENT_IO) ?
-			    KEVENT_FEAT_DATA | KEVENT_FEAT_SEND : 0);
+			    KEVENT_FEAT_DATA | KEVENT_FEAT_SEND : 0) |
+			   (IS_ENABLED(CONFIG_KEVENT_SENDFILE) ?
+			    KEVENT_FEAT_SENDFILE : 0);
 	params->types = kevent_source_types();
 	params->ops = BIT_ULL(KEVENT_OP_ADD) | BIT_ULL(KEVENT_OP_MODIFY) |
 		      BIT_ULL(KEVENT_OP_REMOVE) | BIT_ULL(KEVENT_OP_ENABLE) |
@@ -175,7 +180,7 @@ static int kevent_query_params(struct kevent_params *params,
 static int kevent_check_params(const struct kevent_params *params, u32 flags)
 {
 	u32 known = KEVENT_CREATE_NORING | KEVENT_CREATE_INHERIT |
-		    KEVENT_CREATE_DATA;
+		    KEVENT_CREATE_DATA | KEVENT_CREATE_SENDFILE;
 	u32 both = KEVENT_CREATE_NORING | KEVENT_CREATE_DATA;
 
 	if (flags == KEVENT_CREATE_QUERY) {
@@ -189,6 +194,8 @@ static int kevent_check_params(const struct kevent_params *params, u32 flags)
 	    params->reserved)
 		return -EINVAL;
 	if (flags & KEVENT_CREATE_DATA && !IS_ENABLED(CONFIG_KEVENT_IO))
+		return -EOPNOTSUPP;
+	if (flags & KEVENT_CREATE_SENDFILE && !IS_ENABLED(CONFIG_KEVENT_SENDFILE))
 		return -EOPNOTSUPP;
 	return 0;
 }
@@ -229,6 +236,7 @@ SYSCALL_DEFINE3(kevent_create, struct kevent_params __user *, uparams,
 				 kevent_data_size(&params, flags));
 	if (IS_ERR(user))
 		return PTR_ERR(user);
+	user->sends_files = flags & KEVENT_CREATE_SENDFILE;
 	kevent_fill_params(&params, user);
 	/* An inode of its own lets a security module tell queues apart. */
 	file = anon_inode_create_getfile("[kevent]", &kevent_fops, user, O_RDWR,
@@ -272,7 +280,8 @@ static int kevent_copy_change(struct kevent_change *change,
 }
 
 /* Copy entries in, until one faults, and prepare them. */
-static u32 kevent_copy_changes(struct kevent_chunk *chunk, void __user *from,
+static u32 kevent_copy_changes(const struct kevent_user *user,
+			       struct kevent_chunk *chunk, void __user *from,
 			       u32 nr, u32 change_size)
 {
 	size_t size = sizeof(*chunk->changes);
@@ -297,7 +306,7 @@ static u32 kevent_copy_changes(struct kevent_chunk *chunk, void __user *from,
 			if (ret)
 				continue;
 		}
-		chunk->prepared |= kevent_prepare(entry);
+		chunk->prepared |= kevent_prepare(user, entry);
 	}
 	return i;
 }
@@ -448,11 +457,12 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 		/* Per chunk, or one-shots that end at ADD would pile up. */
 		kevent_reap(user, false);
 		n = min(nr - done, KEVENT_CHANGE_CHUNK);
-		prepared = kevent_copy_changes(&chunk, from, n, change_size);
+		prepared = kevent_copy_changes(user, &chunk, from, n, change_size);
 		n = kevent_try_results(chunk.changes, from, prepared, change_size);
 		ret = n ? kevent_apply_chunk(user, &chunk, n, failed) : -EFAULT;
 		for (i = 0; chunk.prepared & KEVENT_LOOKED_UP && i < prepared; i++) {
-			paths += !!chunk.changes[i].addr;
+			paths += chunk.changes[i].type == KEVENT_TYPE_INODE &&
+				 chunk.changes[i].addr;
 			kevent_unprepare(&chunk.entries[i]);
 		}
 		if (ret)

@@ -334,7 +334,7 @@ void kevent_timer_put_clocks(struct kevent_user *user)
 /* The interest is NEW and its timer is not armed. */
 static s64 kevent_timer_attach(struct kevent *k,
 			       const struct kevent_change *change,
-			       const struct path *path)
+			       union kevent_found *found)
 {
 	struct kevent_timer *t = kevent_to_timer(k);
 	clockid_t clockid = change->param[KEVENT_TIMER_CLOCK];

@@ -94,6 +94,36 @@ TRACE_EVENT(kevent_hold,
 		  __entry->flags, __entry->produced, __entry->consumed)
 );
 
+/*
+ * A step of a transfer is over: what it has sent, and why it ended, a number of enum
+ * kevent_stepped or an error.
+ */
+TRACE_EVENT(kevent_step,
+
+	TP_PROTO(const struct kevent *k, u64 sent, int result),
+
+	TP_ARGS(k, sent, result),
+
+	TP_STRUCT__entry(
+		__field(u64,	id)
+		__field(u64,	cookie)
+		__field(u64,	sent)
+		__field(int,	result)
+		__field(u8,	type)
+	),
+
+	TP_fast_assign(
+		__entry->id	= k->id;
+		__entry->cookie	= k->cookie;
+		__entry->sent	= sent;
+		__entry->result	= result;
+		__entry->type	= k->type;
+	),
+
+	TP_printk("id %llu type %u cookie %#llx sent %llu result %d", __entry->id,
+		  __entry->type, __entry->cookie, __entry->sent, __entry->result)
+);
+
 /* The kernel found the consumer index advanced. */
 TRACE_EVENT(kevent_consume,
 

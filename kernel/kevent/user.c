@@ -155,6 +155,7 @@ static __poll_t kevent_file_poll(struct file *file, poll_table *wait)
 	readable = kevent_ring_unread(user) ||
 		   user->nr_listed[KEVENT_BACKLOG] ||
 		   user->nr_listed[KEVENT_DEFERRED] ||
+		   user->nr_listed[KEVENT_STEPS] ||
 		   user->attention & (KEVENT_A_LEFT | KEVENT_A_TIMERS) ||
 		   kevent_recheck_due(user);
 	user->attention |= KEVENT_A_SLEEPERS;

@@ -72,7 +72,7 @@ static u16 kevent_user_event_fill(struct kevent *k, u32 bits, u64 data[2])
 /* There is nothing to hook into. */
 static s64 kevent_user_event_attach(struct kevent *k,
 				    const struct kevent_change *change,
-				    const struct path *path)
+				    union kevent_found *found)
 {
 	return 0;
 }

@@ -103,6 +103,8 @@ bool kevent_wake_waiters(struct kevent_user *user, int wake_flags)
  * @data: there are some of @room, @share or @owes left
  * @full: the ring was found full
  * @pause: stopped only to let interrupts in
+ * @begin: what the queue's steps had cost when it began
+ * @steps: likewise of STEPS
  */
 struct kevent_walk {
 	u32	deferred;
@@ -117,6 +119,8 @@ struct kevent_walk {
 	bool	data;
 	bool	full;
 	bool	pause;
+	u32	steps;
+	u64	begin;
 };
 
 /*
@@ -235,6 +239,16 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 			/* One of these has to be told that all is to be asked for. */
 			if (k->pending && kevent_ops(k)->query_in_wait)
 				kevent_ops(k)->enable(k);
+		} else if (unlikely(walk->steps) && user->nr_listed[KEVENT_STEPS]) {
+			/* Those that are left come first in the next walk. */
+			if (user->stepped - walk->begin >= KEVENT_WALK_SENT) {
+				walk->steps = 0;
+				user->need_query = true;
+				continue;
+			}
+			walk->steps--;
+			k = list_first_entry(&user->lists[KEVENT_STEPS],
+					     struct kevent, link);
 		} else if (walk->recheck && user->nr_listed[KEVENT_RECHECK]) {
 			if (walk->recheck <= walk->spare &&
 			    kevent_ring_unread(user) >= walk->least)
@@ -305,6 +319,8 @@ static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 		walk.spare = walk.recheck - budget;
 	user->need_query = false;
 	user->query_woken = false;
+	walk.steps = user->nr_listed[KEVENT_STEPS];
+	walk.begin = user->stepped;
 	for (;;) {
 		k = kevent_next_query(user, &walk);
 		if (!k && !walk.pause &&
@@ -334,6 +350,7 @@ static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 		}
 		if (fatal_signal_pending(current)) {
 			walk.deferred = 0;
+			walk.steps = 0;
 			walk.data = false;
 			walk.spare = walk.recheck;
 			walk.least = 0;
@@ -366,6 +383,7 @@ static bool kevent_is_idle(const struct kevent_user *user)
 			   user->nr_listed[KEVENT_ROOM] |
 			   user->nr_listed[KEVENT_SHARE] |
 			   user->nr_listed[KEVENT_OWES] |
+			   user->nr_listed[KEVENT_STEPS] |
 			   user->nr_listed[KEVENT_REAP]));
 }
 

@@ -286,7 +286,7 @@ static void kevent_sock_set(struct kevent *k, const struct kevent_change *change
 
 static s64 kevent_sock_attach(struct kevent *k,
 			      const struct kevent_change *change,
-			      const struct path *path)
+			      union kevent_found *found)
 {
 	struct kevent_sock *ks = kevent_to_sock(k);
 	const struct sock *sk = kevent_sk(k);

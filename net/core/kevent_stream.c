@@ -1013,7 +1013,7 @@ static void kevent_stream_disarm(struct kevent_stream *ks, struct sock *sk)
 }
 
 static s64 kevent_stream_attach(struct kevent *k, const struct kevent_change *change,
-				const struct path *path)
+				union kevent_found *found)
 {
 	struct kevent_stream *ks = kevent_to_stream(k);
 	struct socket *sock = kevent_to_file(k)->file->private_data;

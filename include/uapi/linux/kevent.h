@@ -27,6 +27,8 @@
  * - %KEVENT_TYPE_PROCESS: exit of a process
  * - %KEVENT_TYPE_STREAM: what is received on a connected stream socket, with the
  *   bytes: for queues with a data area (%KEVENT_CREATE_DATA)
+ * - %KEVENT_TYPE_SENDFILE: part of a file is sent on a stream socket: for queues that
+ *   do so (%KEVENT_CREATE_SENDFILE)
  */
 #define KEVENT_TYPE_POLL	1
 #define KEVENT_TYPE_SOCKET	2
@@ -36,6 +38,7 @@
 #define KEVENT_TYPE_SIGNAL	6
 #define KEVENT_TYPE_PROCESS	7
 #define KEVENT_TYPE_STREAM	8
+#define KEVENT_TYPE_SENDFILE	9
 
 /**
  * DOC: operations
@@ -47,7 +50,7 @@
  * - %KEVENT_OP_MODIFY: make an interest what an ADD of the entry would make it,
  *   armed as well; id, exclusiveness and what was counted stay
  * - %KEVENT_OP_SET: MODIFY if there is such an interest, else ADD; not for
- *   %KEVENT_TYPE_INODE
+ *   %KEVENT_TYPE_INODE and %KEVENT_TYPE_SENDFILE
  * - %KEVENT_OP_REMOVE: end an interest; nothing but its last record, if asked
  *   for, is published after the call returned
  * - %KEVENT_OP_ENABLE: arm a disabled interest again and query its condition
@@ -97,6 +100,11 @@
  *
  * - %KEVENT_LATE: receive in kevent_wait() only, never as the bytes arrive
  *
+ * With %KEVENT_OP_ADD of %KEVENT_TYPE_SENDFILE:
+ *
+ * - %KEVENT_MORE: more is to follow, as MSG_MORE of send(2); not where less is sent than
+ *   was asked for
+ *
  * With %KEVENT_OP_ADD, %KEVENT_OP_MODIFY and %KEVENT_OP_SET of
  * %KEVENT_TYPE_TIMER:
  *
@@ -138,6 +146,7 @@
 #define KEVENT_DEPENDS		(1U << 11)
 #define KEVENT_HINTS		(1U << 12)
 #define KEVENT_LATE		(1U << 13)
+#define KEVENT_MORE		(1U << 14)
 
 /**
  * DOC: events of sockets
@@ -404,6 +413,68 @@
 #define KEVENT_STREAM_POSITION(data1)	((__u32)((data1) >> 32))
 
 /**
+ * DOC: sent files
+ *
+ * %KEVENT_TYPE_SENDFILE: an ADD has part of a file sent on the connected stream socket
+ * &struct kevent_change.ident, which has one such interest at a time.  The next
+ * kevent_wait(), and those after it, give the socket what is in the page cache, as it
+ * takes it, and have the rest read; they do not wait for it.  Nothing else is to be
+ * sent on the socket meanwhile: kevent_send() gives ``-EBUSY``, send(2) goes between.
+ *
+ * - %KEVENT_SENDFILE_PROGRESS: so many bytes more were sent as the mark says
+ * - %KEVENT_SENDFILE_DONE: the transfer is over, and with it the interest
+ * - %KEVENT_SENDFILE_EOF: with DONE: the file ended before the length asked for
+ * - %KEVENT_SENDFILE_ERROR: with DONE: there was an error
+ * - %KEVENT_SENDFILE_HUP: in the last record after the last close of the socket
+ *
+ * All but PROGRESS are always watched.  DONE comes when the program has consumed the
+ * records of progress.  Level and edge are the same.
+ *
+ * &struct ukevent.data, also of a last record: [0] bytes of the file that were given
+ * to the socket; [1] %KEVENT_SENDFILE_ERRNO(), positive: EPIPE and ECONNRESET as of
+ * send(2), EIO if the file could not be read, EAGAIN if a page of a file in memory was
+ * swapped out; and %KEVENT_SENDFILE_HEADER_SENT(), bytes of the header that were given to
+ * the socket, before those of the file.
+ * After REMOVE the last record tells exactly how far it got; after DISABLE nothing is
+ * sent until ENABLE, which goes on.
+ *
+ * &struct kevent_change.param of ADD; there is no MODIFY:
+ *
+ * - [%KEVENT_SENDFILE_FD] a descriptor of a file that can be read, which may be
+ *   closed afterwards; its position is neither used nor changed
+ * - [%KEVENT_SENDFILE_OFFSET] position in the file of the first byte
+ * - [%KEVENT_SENDFILE_LENGTH] how many bytes, %KEVENT_SENDFILE_TO_END for all to the
+ *   end of the file; with 0 only the header is sent
+ * - [%KEVENT_SENDFILE_MARK] bytes from one record of progress to the next, in the
+ *   lower 32 bits; 0 if and only if PROGRESS is not watched.  With
+ *   %KEVENT_SENDFILE_HEADER(), so many bytes at &struct kevent_change.addr are sent
+ *   before those of the file, and copied by the ADD; up to
+ *   %KEVENT_SENDFILE_MAX_HEADER
+ *
+ * Files of ext4, xfs, btrfs, f2fs, of overlayfs over these, and in memory (tmpfs,
+ * memfd) can be sent; all else is ``-EOPNOTSUPP``.  As with sendfile(2), what is
+ * written to a file while it is sent may or may not be sent.
+ */
+#define KEVENT_SENDFILE_PROGRESS	0x0001
+#define KEVENT_SENDFILE_DONE		0x0002
+#define KEVENT_SENDFILE_EOF		0x0004
+#define KEVENT_SENDFILE_ERROR		0x0008
+#define KEVENT_SENDFILE_HUP		0x0010
+
+#define KEVENT_SENDFILE_FD	0
+#define KEVENT_SENDFILE_OFFSET	1
+#define KEVENT_SENDFILE_LENGTH	2
+#define KEVENT_SENDFILE_MARK	3
+
+#define KEVENT_SENDFILE_HEADER(bytes)	((__u64)(bytes) << 48)
+#define KEVENT_SENDFILE_TO_END		(~(__u64)0)
+
+#define KEVENT_SENDFILE_MAX_HEADER	4096
+
+#define KEVENT_SENDFILE_ERRNO(data1)		((__u32)(data1))
+#define KEVENT_SENDFILE_HEADER_SENT(data1)	((__u32)((data1) >> 32))
+
+/**
  * struct kevent_change - one change to a queue's set of interests
  * @op: what to do, %KEVENT_OP_ADD and so on
  * @type: what kind of thing @ident names, %KEVENT_TYPE_POLL and so on
@@ -419,7 +490,8 @@
  * @result: out: 0 or a negative error number, for this entry alone
  * @id: out for %KEVENT_OP_ADD and %KEVENT_OP_SET: a number that this queue never
  *	uses again; in with %KEVENT_BY_ID; must be 0 otherwise
- * @addr: user address of a path, for types that take one; must be 0 otherwise
+ * @addr: user address of a path, or of bytes to be sent, for types that take one; must
+ *	be 0 otherwise
  * @param: parameters whose meaning depends on @type; unused ones must be 0
  * @reserved: must be 0
  */
@@ -493,11 +565,14 @@ struct ukevent {
  *   at &struct kevent_params.queue; with no other flag
  * - %KEVENT_CREATE_DATA: a data area, for records that carry bytes; not with
  *   %KEVENT_CREATE_NORING.  Without it a queue tells of readiness only
+ * - %KEVENT_CREATE_SENDFILE: files can be sent by the queue: %KEVENT_TYPE_SENDFILE and
+ *   %KEVENT_SEND_FILE, which are ``-ENXIO`` without it
  */
 #define KEVENT_CREATE_NORING	(1U << 0)
 #define KEVENT_CREATE_INHERIT	(1U << 1)
 #define KEVENT_CREATE_QUERY	(1U << 2)
 #define KEVENT_CREATE_DATA	(1U << 3)
+#define KEVENT_CREATE_SENDFILE	(1U << 4)
 
 #define KEVENT_MAX_ENTRIES	(1U << 20)
 
@@ -521,6 +596,7 @@ struct ukevent {
  * - %KEVENT_FEAT_HINTS: %KEVENT_HINTS
  * - %KEVENT_FEAT_DATA: %KEVENT_CREATE_DATA
  * - %KEVENT_FEAT_SEND: kevent_send()
+ * - %KEVENT_FEAT_SENDFILE: %KEVENT_CREATE_SENDFILE, %KEVENT_SEND_FILE
  */
 #define KEVENT_FEAT_LAST	((__u64)1 << 0)
 #define KEVENT_FEAT_MIN_WAIT	((__u64)1 << 1)
@@ -532,13 +608,15 @@ struct ukevent {
 #define KEVENT_FEAT_HINTS	((__u64)1 << 7)
 #define KEVENT_FEAT_DATA	((__u64)1 << 8)
 #define KEVENT_FEAT_SEND	((__u64)1 << 9)
+#define KEVENT_FEAT_SENDFILE	((__u64)1 << 10)
 
 /**
  * struct kevent_params - argument of kevent_create(), in and out
  * @size: out: bytes of this struct that were filled in, at most those that the
  *	program passed
  * @flags: out: %KEVENT_CREATE_NORING if the queue has no ring,
- *	%KEVENT_CREATE_DATA if it has a data area
+ *	%KEVENT_CREATE_DATA if it has a data area, %KEVENT_CREATE_SENDFILE if it
+ *	sends files
  * @ring_entries: in: records the ring shall hold, 1 to %KEVENT_MAX_ENTRIES,
  *	0 for a default taken from @nr_expected; out: the power of two used
  * @nr_expected: in: number of interests expected, 0 if not known
@@ -683,9 +761,10 @@ struct kevent_wait_args {
  *
  * &struct kevent_send.flags:
  *
- * - %KEVENT_SEND_MORE: more is to follow, as MSG_MORE of send(2)
- * - %KEVENT_SEND_FILE: reserved, ``-EOPNOTSUPP``: the bytes will be those of the file
- *   @file_fd from the offset @addr on
+ * - %KEVENT_SEND_MORE: more is to follow, as MSG_MORE of send(2); not where a file ends
+ *   before @len
+ * - %KEVENT_SEND_FILE: the bytes are those of a file, %KEVENT_TYPE_SENDFILE says of
+ *   which kind.  What is not cached is not sent, nor waited for
  * - %KEVENT_SEND_RELEASE: @release gives the data area back up to there, as if the
  *   program had stored it, after the sends and before the wait; unless this entry, or
  *   one before it in the array, was not done in full, as its bytes are still needed
@@ -696,14 +775,15 @@ struct kevent_wait_args {
 
 /**
  * struct kevent_send - one send of kevent_send()
- * @addr: user address of the bytes; they may lie in a data area
+ * @addr: user address of the bytes; they may lie in a data area; of a file the offset
  * @fd: a socket that is connected
  * @len: how many bytes
  * @flags: %KEVENT_SEND_MORE and so on
  * @result: out: bytes that the socket took, or a negative error number:
- *	``-EAGAIN`` if it has no room, ``-ECANCELED`` if the last entry of this call
- *	for the same socket was not done in full
- * @file_fd: place of the file of %KEVENT_SEND_FILE; must be 0
+ *	``-EAGAIN`` if it has no room or nothing of the file is cached there,
+ *	``-EBUSY`` if an interest sends a file on it, ``-ECANCELED`` if the last entry
+ *	of this call for the same socket was not done in full; 0 at the end of a file
+ * @file_fd: with %KEVENT_SEND_FILE a descriptor of the file; else must be 0
  * @release: with %KEVENT_SEND_RELEASE a value of the release index, as a record
  *	tells it; else must be 0
  */
