@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # boot.sh --kernel BZIMAGE --initrd FILE --logs DIR [OPTION...] [-- QEMU-OPTION...]
 #
-# Boots a kernel in QEMU, with a network card, two serial ports and a source of
-# random numbers.  This process becomes QEMU; it dies with the one that started it.
+# Boots a kernel in QEMU, with a network card, two serial ports, a source of random
+# numbers and the disks of disks.sh, if these were made.  This process becomes QEMU; it dies with the one that started it.
 # Its kernel does not ask whether the timer works, as the answer is no on a host that
 # has other things to do.
 #   --append 'ARGS'    added to the kernel's command line
@@ -64,11 +64,23 @@ if [[ $port ]]; then
 	fi
 	wrap+=(env "LD_PRELOAD=$backlog")
 fi
+# Nothing is written to the images.  Of the slow disk a request takes 8 ms, if the one
+# before is still on its way.
+disks=()
+for image in "$OUT"/disks/*; do
+	name=$(basename "$image")
+	if [[ $name = stamp || ! -f $image ]]; then continue; fi
+	slow=
+	if [[ $name = slow ]]; then slow=,throttling.iops-total=125; fi
+	disks+=(-drive "file=$image,format=raw,if=none,id=$name,snapshot=on$slow"
+		-device "virtio-blk-pci,drive=$name,serial=$name")
+done
+
 exec "${wrap[@]}" qemu-system-x86_64 -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$mem" \
 	-nodefaults -no-user-config -display none -no-reboot \
 	-chardev "$tty0,id=tty0" -serial chardev:tty0 "${monitor[@]}" \
 	-chardev "file,path=$logs/guest.log,id=tty1$tty1" -serial chardev:tty1 \
 	-netdev "user,id=net0${port:+,hostfwd=tcp:127.0.0.1:$port-:8080}" \
-	-device virtio-net-pci,netdev=net0,romfile= -device virtio-rng-pci \
+	-device virtio-net-pci,netdev=net0,romfile= -device virtio-rng-pci "${disks[@]}" \
 	-kernel "$kernel" -initrd "$initrd" \
 	-append "console=ttyS0 panic=-1 oops=panic no_timer_check printk.devkmsg=on $append" "$@"

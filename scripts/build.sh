@@ -10,3 +10,4 @@ lock_cache
 for variant in "$@"; do "$TOP/scripts/kernel.sh" "$variant"; done
 "$TOP/scripts/user.sh"
 "$TOP/scripts/initramfs.sh" "$OUT/initramfs${KEVENT_BITS:-}.gz"
+"$TOP/scripts/disks.sh"

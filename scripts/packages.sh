@@ -11,7 +11,8 @@ need()
 	shift
 	"$@" >/dev/null 2>&1 || missing+=("$package")
 }
-has() { command -v "$1"; }
+# Tools of file systems are in a directory that not everybody looks into.
+has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1"; }
 has_static_busybox() { has busybox && ! ldd "$(command -v busybox)"; }
 compiles() { printf '%s\nint main(void) { return 0; }\n' "$1" | gcc -x c - "${@:2}" -o /dev/null; }
 
@@ -37,6 +38,10 @@ find_missing()
 			need ccache has ccache
 			need busybox-static has_static_busybox
 			need qemu-system-x86 has qemu-system-x86_64
+			need e2fsprogs has mkfs.ext4
+			need xfsprogs has mkfs.xfs
+			need btrfs-progs has mkfs.btrfs
+			need f2fs-tools has mkfs.f2fs
 			if [[ -z ${KSRC:-} ]]; then need linux-source-6.12 dpkg -L linux-source-6.12; fi
 			;;
 		build32)

@@ -4,7 +4,7 @@
 # run.sh shell: a root shell in the guest, on this terminal.
 #   PORT     default 8080
 #   VARIANT  default plain
-#   SERVE    readiness (default), or stream: the kernel receives and sends
+#   SERVE    readiness (default), or stream: the kernel receives, and sends, files as well
 . "$(dirname "$0")/lib.sh"
 
 mode=$1
@@ -59,8 +59,8 @@ wait_for_server()
 	do sleep 0.2; done
 	touch "$tmp/answered"
 	case $serve in
-	stream) how='the kernel receives and sends for it; SERVE=readiness: by recv and send' ;;
-	*) how='by recv and send; SERVE=stream: the kernel receives and sends for it' ;;
+	stream) how='the kernel receives and sends for it, files as well; SERVE=readiness: by recv, send and sendfile' ;;
+	*) how='by recv, send and sendfile; SERVE=stream: the kernel receives and sends for it, files as well' ;;
 	esac
 	step "http://localhost:$port/ answers ($how); Ctrl-C ends the guest"
 }
