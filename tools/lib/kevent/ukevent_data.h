@@ -45,10 +45,31 @@
  *
  * One consumer.  A loop without a data area can send, too.
  *
+ * Of a queue made with KEVENT_CREATE_SENDFILE a turn sends files as well, as far as they
+ * are cached and the socket has room.  The rest is for an interest, which waits for both:
+ *
+ *	ukevent_io_send(&io, fd, head, len, KEVENT_SEND_MORE, cookie);
+ *	ukevent_io_send_file(&io, fd, file, 0, size, 0, cookie);
+ *
+ *	unsent():
+ *		if (ukevent_is_file(send))
+ *			err = ukevent_unsent_file(send, &offset, &len);
+ *
+ *	later, with nothing else gathered for the socket:
+ *		ukevent_sendfile_header(
+ *			ukevent_prep_sendfile(ukevent_next(&io.loop), fd, file, offset,
+ *					      len, KEVENT_WANT_LAST, cookie),
+ *			rest_of_head, its_length);
+ *
+ * Later, as changes are applied after all sends of their turn.  A file that is large is
+ * given to an interest from the beginning, with what goes before it.
+ *
  * A kernel without all that, or one that does not let this program do it, refuses
  * KEVENT_CREATE_DATA: ukevent_queue_init_data() then makes a queue without, on which
  * the program watches by SOCKET and receives by recv(2).  What is gathered to be sent
- * is sent in any case.
+ * is sent in any case; files that the kernel does not send, on that queue or of that file
+ * system, by reading them and send(2).  That waits for the disk, and whoever has no
+ * KEVENT_CREATE_SENDFILE has no interest for the rest either: sendfile(2), then.
  *
  * C99, C11 and C++, with or without extensions.
  */
@@ -65,10 +86,12 @@
 /**
  * ukevent_queue_init_data - make a queue with a data area, if the kernel does
  * @q: filled in; @q->data tells
- * @params: as ukevent_queue_init(); @params->flags without %KEVENT_CREATE_DATA
+ * @params: as ukevent_queue_init(); @params->flags without %KEVENT_CREATE_DATA, but with
+ *	%KEVENT_CREATE_SENDFILE if files shall be sent: they are if it is still there
+ *	when the call returns
  *
- * Without one, for want of the facility or of the right to use it, the queue is made
- * all the same.
+ * Without one or the other, for want of the facility or of the right to use it, the queue
+ * is made all the same.
  *
  * Return: 0 or a negative error number; nothing is left open then.
  */
@@ -76,15 +99,23 @@ static inline int ukevent_queue_init_data(struct ukevent_queue *q,
 					  struct kevent_params *params)
 {
 	const struct kevent_params wanted = *params;
-	int ret;
+	const uint32_t files = wanted.flags & KEVENT_CREATE_SENDFILE;
+	int way, ret;
 
-	params->flags |= KEVENT_CREATE_DATA;
-	ret = ukevent_queue_init(q, params);
-	if (ret != -EINVAL && ret != -EOPNOTSUPP && ret != -EPERM)
-		return ret;
-	*params = wanted;
-	params->data_size = 0;
-	return ukevent_queue_init(q, params);
+	/* With both, without files, without an area, without anything. */
+	for (way = files ? 0 : 1; ; way += files ? 1 : 2) {
+		*params = wanted;
+		if (way & 1)
+			params->flags &= ~KEVENT_CREATE_SENDFILE;
+		if (way & 2)
+			params->data_size = 0;
+		else
+			params->flags |= KEVENT_CREATE_DATA;
+		ret = ukevent_queue_init(q, params);
+		if (way == 3 ||
+		    (ret != -EINVAL && ret != -EOPNOTSUPP && ret != -EPERM))
+			return ret;
+	}
 }
 
 /**
@@ -183,6 +214,7 @@ static inline void ukevent_release_batch(struct ukevent_queue *q,
  * @due: release index up to which the next turn gives back, after its sends
  * @keeps: nonzero: a turn releases only what ukevent_io_release() was told
  * @by_hand: the kernel does not send arrays, send(2) does
+ * @files: a file is among the sends
  * @unsent: called for each send that was not done in full, in their order, before
  *	anything is released; may be NULL.  It copies the rest (ukevent_unsent()) to
  *	where it can stay, and may gather changes, but no sends
@@ -196,6 +228,7 @@ struct ukevent_io {
 	uint32_t		due;
 	uint32_t		keeps;
 	uint32_t		by_hand;
+	uint32_t		files;
 	void			(*unsent)(struct ukevent_io *io,
 					  const struct kevent_send *send,
 					  uint64_t cookie);
@@ -232,8 +265,8 @@ ukevent_io_init(struct ukevent_io *io, struct ukevent_queue *q,
  * @len: receives how much it is
  *
  * Return: 0 if there is no room for it now (KEVENT_STREAM_SEND tells when there is), or
- * because something before it on this socket could not be sent; else a negative error
- * number, of the connection.
+ * because something before it on this socket could not be sent or is being sent
+ * (SENDFILE); else a negative error number, of the connection.
  */
 static inline int ukevent_unsent(const struct kevent_send *send,
 				 const char **rest, uint32_t *len)
@@ -242,8 +275,39 @@ static inline int ukevent_unsent(const struct kevent_send *send,
 
 	*rest = (const char *)(uintptr_t)send->addr + sent;
 	*len = send->len - sent;
-	return send->result >= 0 || send->result == -EAGAIN ||
+	return send->result >= 0 || send->result == -EAGAIN || send->result == -EBUSY ||
 	       send->result == -ECANCELED ? 0 : send->result;
+}
+
+/**
+ * ukevent_is_file - is the send one of ukevent_io_send_file()?
+ * @send: the send, as told to @unsent of struct ukevent_io
+ *
+ * Return: nonzero if it is; ukevent_unsent_file() has its rest then, not ukevent_unsent().
+ */
+static inline int ukevent_is_file(const struct kevent_send *send)
+{
+	return send->flags & KEVENT_SEND_FILE ? 1 : 0;
+}
+
+/**
+ * ukevent_unsent_file - what is left of a file
+ * @send: the send, as told to @unsent of struct ukevent_io
+ * @offset: receives where in the file it begins
+ * @len: receives how much it is
+ *
+ * Return: 0 if that can be sent later: there is no room, no more is cached, the file
+ * ends there, or as ukevent_unsent().  Whichever it is, ukevent_prep_sendfile() goes on
+ * or tells: no KEVENT_STREAM_SEND needs to come.  Else a negative error number.
+ */
+static inline int ukevent_unsent_file(const struct kevent_send *send,
+				      uint64_t *offset, uint32_t *len)
+{
+	const char *rest;
+	int ret = ukevent_unsent(send, &rest, len);
+
+	*offset = send->addr + (send->len - *len);
+	return ret;
 }
 
 static inline int ukevent_is_sent(const struct kevent_send *send)
@@ -260,28 +324,82 @@ static inline int ukevent_io_stuck(const struct ukevent_io *io, uint32_t end, in
 	return 0;
 }
 
-/* What the kernel has not looked at, one by one. */
+/* As an entry of an array, but for a file's, which is read for that. */
+UKEVENT_APART int ukevent_send_by_hand(const struct kevent_send *s)
+{
+	const int more = s->flags & KEVENT_SEND_MORE ? MSG_MORE : 0;
+	const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+	char buf[8192];
+	struct iovec iov;
+	uint32_t done = 0;
+	uint64_t pos;
+	ssize_t n, sent;
+	int hold;
+
+	if (!ukevent_is_file(s)) {
+		n = send(s->fd, (const void *)(uintptr_t)s->addr, s->len, flags | more);
+		return n < 0 ? -errno : (int)n;
+	}
+	while (done < s->len) {
+		pos = s->addr + done;
+		iov.iov_base = buf;
+		iov.iov_len = s->len - done < sizeof(buf) ? s->len - done : sizeof(buf);
+		n = syscall(__NR_preadv, (long)s->file_fd, &iov, 1L, (unsigned long)pos,
+			    (unsigned long)(pos >> 32), 0L);
+		if (!n)
+			break;
+		/* Of a file that has ended nothing is held back. */
+		hold = n < (ssize_t)iov.iov_len ? 0 :
+		       done + n < s->len ? MSG_MORE : more;
+		sent = n < 0 ? n : send(s->fd, buf, n, flags | hold);
+		if (sent < 0)
+			return done ? (int)done : -errno;
+		done += sent;
+		if (sent < n)
+			break;
+	}
+	return done;
+}
+
+/* What the kernel has not looked at, or does not do, one by one. */
 UKEVENT_APART void ukevent_io_by_hand(struct ukevent_io *io)
 {
 	struct kevent_send *s;
 	int saved = errno;
-	ssize_t n;
 	uint32_t i;
 
 	for (i = 0; i < io->nr; i++) {
 		s = io->send + i;
 		if (s->result != UKEVENT_NOT_SENT)
 			continue;
-		if (ukevent_io_stuck(io, i, s->fd)) {
-			s->result = -ECANCELED;
-			continue;
-		}
-		n = send(s->fd, (const void *)(uintptr_t)s->addr, s->len,
-			 MSG_DONTWAIT | MSG_NOSIGNAL |
-			 (s->flags & KEVENT_SEND_MORE ? MSG_MORE : 0));
-		s->result = n < 0 ? -errno : (int)n;
+		s->result = ukevent_io_stuck(io, i, s->fd) ? -ECANCELED :
+							     ukevent_send_by_hand(s);
 	}
 	errno = saved;
+}
+
+/*
+ * Files that the kernel does not send, and what was refused as they were in its way, are
+ * marked as not sent; how many these are.
+ */
+UKEVENT_APART uint32_t ukevent_io_refused(struct ukevent_io *io)
+{
+	uint32_t i, k, nr = 0;
+	struct kevent_send *s;
+
+	for (i = 0; i < io->nr; i++) {
+		s = io->send + i;
+		if (!ukevent_is_file(s) ||
+		    (s->result != -ENXIO && s->result != -EOPNOTSUPP &&
+		     s->result != -EPERM))
+			continue;
+		s->result = UKEVENT_NOT_SENT;
+		nr++;
+		for (k = i + 1; k < io->nr; k++)
+			if (io->send[k].fd == s->fd && io->send[k].result == -ECANCELED)
+				io->send[k].result = UKEVENT_NOT_SENT;
+	}
+	return nr;
 }
 
 /*
@@ -299,8 +417,13 @@ static inline int ukevent_io_enter(struct ukevent_io *io, uint32_t least,
 		ret = sys_kevent_send(q->fd, io->send, io->nr, least, args,
 				      args ? sizeof(*args) : 0);
 	}
-	if (io->send[io->nr - 1].result != UKEVENT_NOT_SENT)
-		return ret;
+	if (io->send[io->nr - 1].result != UKEVENT_NOT_SENT) {
+		/* With one that failed the kernel has neither slept nor released. */
+		if (!io->files || !ukevent_io_refused(io))
+			return ret;
+		ukevent_io_by_hand(io);
+		return -ENOSYS;
+	}
 	ukevent_io_by_hand(io);
 	if (ret == -ENOSYS || ret == -EOPNOTSUPP || ret == -EPERM)
 		io->by_hand = 1;
@@ -321,6 +444,7 @@ static inline uint32_t ukevent_io_tell(struct ukevent_io *io)
 			io->unsent(io, io->send + i, io->cookie[i]);
 	}
 	io->nr = 0;
+	io->files = 0;
 	io->room = UKEVENT_GATHERED;
 	return unsent;
 }
@@ -339,6 +463,38 @@ static inline uint32_t ukevent_io_flush(struct ukevent_io *io)
 		return 0;
 	ukevent_io_enter(io, 0, NULL);
 	return ukevent_io_tell(io);
+}
+
+/* The entry for another send, with the place of its result. */
+static inline int ukevent_io_gather(struct ukevent_io *io, const struct kevent_send *send,
+				    uint64_t cookie)
+{
+	struct kevent_send *s, own;
+	int stuck;
+
+	if (!io->room)
+		return -EBUSY;
+	if (io->nr == io->room) {
+		/* As if it had been the last one of that call. */
+		ukevent_io_enter(io, 0, NULL);
+		stuck = ukevent_io_stuck(io, io->nr, send->fd);
+		ukevent_io_tell(io);
+		s = stuck ? &own : io->send;
+	} else {
+		stuck = 0;
+		s = io->send + io->nr;
+	}
+	*s = *send;
+	s->result = stuck ? -ECANCELED : UKEVENT_NOT_SENT;
+	if (!stuck) {
+		io->cookie[io->nr++] = cookie;
+		io->files |= ukevent_is_file(s);
+	} else if (io->unsent) {
+		io->room = 0;
+		io->unsent(io, s, cookie);
+		io->room = UKEVENT_GATHERED;
+	}
+	return 0;
 }
 
 /**
@@ -360,42 +516,66 @@ static inline uint32_t ukevent_io_flush(struct ukevent_io *io)
 static inline int ukevent_io_send(struct ukevent_io *io, int fd, const void *addr,
 				  uint32_t len, uint32_t flags, uint64_t cookie)
 {
-	struct kevent_send *s, own;
-	int stuck;
+	struct kevent_send send;
 
-	if (!io->room)
-		return -EBUSY;
-	if (io->nr == io->room) {
-		/* As if it had been the last one of that call. */
-		ukevent_io_enter(io, 0, NULL);
-		stuck = ukevent_io_stuck(io, io->nr, fd);
-		ukevent_io_tell(io);
-		s = stuck ? &own : io->send;
-	} else {
-		stuck = 0;
-		s = io->send + io->nr;
-	}
-	s->addr = (uintptr_t)addr;
-	s->fd = fd;
-	s->len = len;
-	s->flags = flags;
-	s->result = stuck ? -ECANCELED : UKEVENT_NOT_SENT;
-	s->file_fd = 0;
-	s->release = 0;
-	if (!stuck) {
-		io->cookie[io->nr++] = cookie;
-	} else if (io->unsent) {
-		io->room = 0;
-		io->unsent(io, s, cookie);
-		io->room = UKEVENT_GATHERED;
-	}
-	return 0;
+	send.addr = (uintptr_t)addr;
+	send.fd = fd;
+	send.len = len;
+	send.flags = flags;
+	send.result = 0;
+	send.file_fd = 0;
+	send.release = 0;
+	return ukevent_io_gather(io, &send, cookie);
+}
+
+/**
+ * ukevent_io_send_file - gather a send of part of a file
+ * @io: the loop
+ * @fd: a socket that is connected, of a stream
+ * @file_fd: the file, which must stay open until the next turn returns, or be closed by
+ *	ukevent_io_close()
+ * @offset: position in the file of the first byte
+ * @len: how many, less than 2 GiB
+ * @flags: %KEVENT_SEND_MORE
+ * @cookie: value for @unsent
+ *
+ * For files that are small, and likely cached: what is not is neither read nor waited
+ * for, but told to @unsent.  In the same order as ukevent_io_send().
+ *
+ * Return: as ukevent_io_send().
+ */
+static inline int ukevent_io_send_file(struct ukevent_io *io, int fd, int file_fd,
+				       uint64_t offset, uint32_t len, uint32_t flags,
+				       uint64_t cookie)
+{
+	struct kevent_send send;
+
+	send.addr = offset;
+	send.fd = fd;
+	send.len = len;
+	send.flags = flags | KEVENT_SEND_FILE;
+	send.result = 0;
+	send.file_fd = file_fd;
+	send.release = 0;
+	return ukevent_io_gather(io, &send, cookie);
+}
+
+static inline int ukevent_sends_by(const struct kevent_send *send, int fd)
+{
+	return send->fd == fd || (ukevent_is_file(send) && send->file_fd == fd);
+}
+
+static inline int ukevent_changes_by(const struct kevent_change *change, int fd)
+{
+	return change->ident == (uint64_t)fd ||
+	       (change->type == KEVENT_TYPE_SENDFILE && change->op == KEVENT_OP_ADD &&
+		change->param[KEVENT_SENDFILE_FD] == (uint64_t)fd);
 }
 
 /**
  * ukevent_io_close - close a descriptor that something gathered may name
  * @io: the loop
- * @fd: the descriptor
+ * @fd: the descriptor, of a socket or of a file that is sent
  *
  * A number that is in use again by the next turn would be taken for the old one.
  * Sends are done, and changes applied, before, if there are some for @fd: its owner,
@@ -406,11 +586,11 @@ static inline void ukevent_io_close(struct ukevent_io *io, int fd)
 	int saved = errno;
 	uint32_t i;
 
-	for (i = 0; i < io->nr && io->send[i].fd != fd; i++)
+	for (i = 0; i < io->nr && !ukevent_sends_by(io->send + i, fd); i++)
 		;
 	if (i < io->nr)
 		ukevent_io_flush(io);
-	for (i = 0; i < io->loop.nr && io->loop.change[i].ident != (uint64_t)fd; i++)
+	for (i = 0; i < io->loop.nr && !ukevent_changes_by(io->loop.change + i, fd); i++)
 		;
 	if (i < io->loop.nr)
 		ukevent_flush(&io->loop);

@@ -210,4 +210,62 @@ ukevent_stream_limits(struct kevent_change *e, uint32_t lowat, uint32_t most,
 	return e;
 }
 
+/*
+ * For a queue made with KEVENT_CREATE_SENDFILE.  ADD: there is neither MODIFY nor SET;
+ * DISABLE, ENABLE and REMOVE by ukevent_prep_op().
+ *
+ * @fd: a stream socket that is connected
+ * @file_fd: of the file, open until the change is applied
+ * @offset: position in the file of the first byte
+ * @length: how many bytes, %KEVENT_SENDFILE_TO_END for all there is
+ * @flags: KEVENT_WANT_LAST, KEVENT_MORE and so on
+ */
+static inline struct kevent_change *
+ukevent_prep_sendfile(struct kevent_change *e, int fd, int file_fd, uint64_t offset,
+		      uint64_t length, uint32_t flags, uint64_t cookie)
+{
+	ukevent_prep(e, KEVENT_OP_ADD, KEVENT_TYPE_SENDFILE, fd, KEVENT_SENDFILE_DONE,
+		     flags, cookie);
+	e->param[KEVENT_SENDFILE_FD] = file_fd;
+	e->param[KEVENT_SENDFILE_OFFSET] = offset;
+	e->param[KEVENT_SENDFILE_LENGTH] = length;
+	return e;
+}
+
+/**
+ * ukevent_sendfile_header - have bytes sent before those of the file
+ * @e: the entry, filled in by ukevent_prep_sendfile()
+ * @addr: the bytes, which have to stay until the change is applied
+ * @len: how many, up to %KEVENT_SENDFILE_MAX_HEADER; 0 for none
+ *
+ * Return: @e.
+ */
+static inline struct kevent_change *
+ukevent_sendfile_header(struct kevent_change *e, const void *addr, uint16_t len)
+{
+	e->addr = len ? (uintptr_t)addr : 0;
+	e->param[KEVENT_SENDFILE_MARK] = (uint32_t)e->param[KEVENT_SENDFILE_MARK] |
+					 KEVENT_SENDFILE_HEADER(len);
+	return e;
+}
+
+/**
+ * ukevent_sendfile_mark - have progress told
+ * @e: the entry, filled in by ukevent_prep_sendfile()
+ * @mark: a record each time that so many bytes more were sent; 0 for none
+ *
+ * Return: @e.
+ */
+static inline struct kevent_change *
+ukevent_sendfile_mark(struct kevent_change *e, uint32_t mark)
+{
+	const uint64_t param = e->param[KEVENT_SENDFILE_MARK];
+
+	e->events &= ~(uint32_t)KEVENT_SENDFILE_PROGRESS;
+	if (mark)
+		e->events |= KEVENT_SENDFILE_PROGRESS;
+	e->param[KEVENT_SENDFILE_MARK] = (param & ~(uint64_t)0xffffffff) | mark;
+	return e;
+}
+
 #endif /* _UKEVENT_PREP_H */
