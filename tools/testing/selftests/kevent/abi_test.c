@@ -100,10 +100,14 @@ TEST(layout)
 TEST(constants)
 {
 	EXPECT_EQ(8, KEVENT_TYPE_STREAM);
+	EXPECT_EQ(9, KEVENT_TYPE_SENDFILE);
 	EXPECT_EQ(1U << 13, KEVENT_LATE);
+	EXPECT_EQ(1U << 14, KEVENT_MORE);
 	EXPECT_EQ(1U << 3, KEVENT_CREATE_DATA);
+	EXPECT_EQ(1U << 4, KEVENT_CREATE_SENDFILE);
 	EXPECT_EQ(1ULL << 8, KEVENT_FEAT_DATA);
 	EXPECT_EQ(1ULL << 9, KEVENT_FEAT_SEND);
+	EXPECT_EQ(1ULL << 10, KEVENT_FEAT_SENDFILE);
 	EXPECT_EQ(64, KEVENT_DATA_UNIT);
 	EXPECT_EQ(65536U, KEVENT_MIN_DATA_SIZE);
 	EXPECT_EQ(16777216U, KEVENT_MAX_DATA_SIZE);
@@ -111,6 +115,13 @@ TEST(constants)
 	EXPECT_EQ(1024, KEVENT_MAX_SENDS);
 	EXPECT_EQ(1U, KEVENT_SEND_MORE);
 	EXPECT_EQ(2U, KEVENT_SEND_FILE);
+	EXPECT_EQ(1, KEVENT_SENDFILE_PROGRESS);
+	EXPECT_EQ(2, KEVENT_SENDFILE_DONE);
+	EXPECT_EQ(4, KEVENT_SENDFILE_EOF);
+	EXPECT_EQ(8, KEVENT_SENDFILE_ERROR);
+	EXPECT_EQ(16, KEVENT_SENDFILE_HUP);
+	EXPECT_EQ(4096, KEVENT_SENDFILE_MAX_HEADER);
+	EXPECT_EQ(0x1234000000000000ULL, KEVENT_SENDFILE_HEADER(0x1234));
 	/* bits of poll(2) */
 	EXPECT_EQ(POLLIN, KEVENT_STREAM_RECV);
 	EXPECT_EQ(POLLOUT, KEVENT_STREAM_SEND);
@@ -167,10 +178,10 @@ TEST_F(create, answers)
 	EXPECT_EQ(256, (int)self->p.ring_entries);
 	EXPECT_NE(0ULL, self->p.types & (1ULL << KEVENT_TYPE_POLL));
 	EXPECT_EQ(0, (int)(self->p.types & 1));
-	EXPECT_EQ(0ULL, self->p.types >> (KEVENT_TYPE_STREAM + 1));
+	EXPECT_EQ(0ULL, self->p.types >> (KEVENT_TYPE_SENDFILE + 1));
 	EXPECT_EQ(0x1beULL, self->p.ops & 0x1beULL);
 	EXPECT_EQ(0ULL, self->p.ops & ~0x1feULL);
-	EXPECT_EQ(0x3ffULL, self->p.features);
+	EXPECT_EQ(0x7ffULL, self->p.features);
 	EXPECT_EQ(0, self->p.queue);
 	EXPECT_EQ(0ULL, self->p.data_size | self->p.data_mmap_offset |
 		  self->p.release_offset | self->p.data_producer_offset |
@@ -279,7 +290,8 @@ TEST_F(create, unknown_flags)
 		if (flag == KEVENT_CREATE_QUERY)
 			continue;
 		memset(&self->p, 0, sizeof(self->p));
-		EXPECT_EQ(bit < 2 || flag == KEVENT_CREATE_DATA ? 0 : -EINVAL,
+		EXPECT_EQ(bit < 2 || flag == KEVENT_CREATE_DATA ||
+			  flag == KEVENT_CREATE_SENDFILE ? 0 : -EINVAL,
 			  try_flags(&self->p, sizeof(self->p), flag))
 			TH_LOG("bit %u", bit);
 		/* what is told of another queue is not asked of a new one */

@@ -24,6 +24,7 @@ FIXTURE(each)
 {
 	struct ukevent_queue q;
 	int fd;
+	int file;	/* what SENDFILE sends */
 };
 
 FIXTURE_VARIANT(each)
@@ -62,6 +63,13 @@ FIXTURE_VARIANT_ADD(each, stream) {
 	1 << KEVENT_STREAM_SHARE, 0
 };
 
+/* A mark goes with PROGRESS. */
+FIXTURE_VARIANT_ADD(each, sendfile) {
+	KEVENT_TYPE_SENDFILE, 0, KEVENT_SENDFILE_DONE,
+	1 << KEVENT_SENDFILE_FD | 1 << KEVENT_SENDFILE_OFFSET |
+	1 << KEVENT_SENDFILE_LENGTH, 0
+};
+
 static int open_for(unsigned int type)
 {
 	int fd = -1, peer;
@@ -71,6 +79,7 @@ static int open_for(unsigned int type)
 		return make_eventfd(0);
 	case KEVENT_TYPE_SOCKET:
 	case KEVENT_TYPE_STREAM:
+	case KEVENT_TYPE_SENDFILE:
 		return inet_pair(AF_INET, SOCK_STREAM, &fd, &peer) ? -1 : fd;
 	case KEVENT_TYPE_INODE:
 		return open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -84,14 +93,17 @@ static int open_for(unsigned int type)
 FIXTURE_SETUP(each)
 {
 	struct kevent_params p = {
-		.flags = variant->type == KEVENT_TYPE_STREAM ?
-			 KEVENT_CREATE_DATA : 0,
+		.flags = variant->type == KEVENT_TYPE_STREAM ? KEVENT_CREATE_DATA :
+			 variant->type == KEVENT_TYPE_SENDFILE ?
+			 KEVENT_CREATE_SENDFILE : 0,
 		.ring_entries = 64,
 	};
 
 	ASSERT_EQ(0, ukevent_queue_init(&self->q, &p));
 	self->fd = open_for(variant->type);
 	ASSERT_TRUE(variant->ident || self->fd >= 0);
+	self->file = memfd_create("each", MFD_CLOEXEC);
+	ASSERT_LE(0, self->file);
 }
 
 FIXTURE_TEARDOWN(each)
@@ -99,6 +111,7 @@ FIXTURE_TEARDOWN(each)
 	ukevent_queue_exit(&self->q);
 	if (self->fd >= 0)
 		close(self->fd);
+	close(self->file);
 }
 
 /* An entry with nothing in it that the operation does not need. */
@@ -113,6 +126,8 @@ static struct kevent_change bare(const FIXTURE_DATA(each) *self,
 	if (variant->type == KEVENT_TYPE_TIMER &&
 	    (op == ADD || op == MODIFY || op == SET))
 		c.param[KEVENT_TIMER_TIME] = HOUR;
+	if (variant->type == KEVENT_TYPE_SENDFILE && op == ADD)
+		c.param[KEVENT_SENDFILE_FD] = self->file;
 	if (op == QUERY) {
 		c.type = 0;
 		c.ident = 0;
@@ -159,6 +174,7 @@ TEST_F(each, fields)
 		ADD, MODIFY, REMOVE, ENABLE, DISABLE, TRIGGER, SET, QUERY
 	};
 	bool is_inode = variant->type == KEVENT_TYPE_INODE;
+	bool is_sendfile = variant->type == KEVENT_TYPE_SENDFILE;
 	struct kevent_change c;
 	const struct {
 		const char *name;
@@ -203,6 +219,8 @@ TEST_F(each, fields)
 			if (variant->type == KEVENT_TYPE_STREAM &&
 			    fields[f].at == &c.param[KEVENT_STREAM_SHARE])
 				*fields[f].at = 4096;
+			if (is_sendfile && fields[f].at == &c.param[KEVENT_SENDFILE_FD])
+				*fields[f].at = self->file;
 			taken = (sets && fields[f].at == &c.cookie) ||
 				fields[f].param & param;
 		} else if (f) {
@@ -218,6 +236,12 @@ TEST_F(each, fields)
 		if (is_inode && !by_id && op != ADD && op != SET &&
 		    op != TRIGGER)
 			want = -EINVAL;
+		/* a transfer is what it is, whatever else is in the entry */
+		if (is_sendfile && op == MODIFY)
+			want = -EINVAL;
+		if (is_sendfile && op == SET &&
+		    (want != -EINVAL || fields[f].at == &c.addr || fields[f].param))
+			want = -EOPNOTSUPP;
 		/* ... and without a check does not look at what it lacks */
 		if (op == TRIGGER && !variant->trigger && fields[f].at &&
 		    (fields[f].at == &c.addr || fields[f].param))
@@ -338,7 +362,8 @@ TEST_F(each, set)
 
 	c = bare(self, variant, SET);
 	c.cookie = 1;
-	if (variant->type == KEVENT_TYPE_INODE) {
+	if (variant->type == KEVENT_TYPE_INODE ||
+	    variant->type == KEVENT_TYPE_SENDFILE) {
 		EXPECT_EQ(-EOPNOTSUPP, do_change(kfd, &c));
 		return;
 	}
@@ -399,6 +424,8 @@ TEST_F(each, query)
 		else if (counts && !(want & modes))
 			want |= KEVENT_EDGE;
 		for (modified = 0; modified < 2; modified++) {
+			if (modified && variant->type == KEVENT_TYPE_SENDFILE)
+				break;
 			if (modified)
 				id = there(self, variant, id, true);
 			c = modified ? bare_by_id(self, variant, MODIFY, id) :

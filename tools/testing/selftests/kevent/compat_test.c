@@ -257,4 +257,67 @@ TEST_F(compat, send)
 	close(kfd);
 }
 
+/* Positions beyond 32 bits, and a header below them; of an interest and of an entry. */
+TEST_F(compat, sendfile)
+{
+	struct kevent_params *p = &self->low->params;
+	struct kevent_change *c = self->low->changes;
+	struct kevent_send *s = self->low->sends;
+	int file = memfd_create("compat", MFD_CLOEXEC), sv[2];
+	const __u64 far = (5ULL << 30) + 4090;
+	struct ukevent_queue q = {};
+	struct ukevent ev;
+	char buf[32];
+
+	p->ring_entries = 16;
+	q.fd = int80(I386_KEVENT_CREATE, LOW(params), sizeof(*p),
+		     KEVENT_CREATE_SENDFILE, 0, 0, 0);
+	ASSERT_LE(0, q.fd);
+	EXPECT_TRUE(!!(p->features & KEVENT_FEAT_SENDFILE));
+	ASSERT_EQ(0, ukevent_queue_map(&q, q.fd, p));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv));
+	ASSERT_EQ(16, pwrite64(file, "0123456789abcdef", 16, far));
+	memcpy(self->low->bytes, "head", 4);
+
+	c[0] = make_typed(KEVENT_OP_ADD, KEVENT_TYPE_SENDFILE, sv[0], 0,
+			  KEVENT_WANT_LAST, 0x123456789abcdef0ULL);
+	c[0].param[KEVENT_SENDFILE_FD] = file;
+	c[0].param[KEVENT_SENDFILE_OFFSET] = far;
+	c[0].param[KEVENT_SENDFILE_LENGTH] = KEVENT_SENDFILE_TO_END;
+	c[0].param[KEVENT_SENDFILE_MARK] = KEVENT_SENDFILE_HEADER(4);
+	c[0].addr = LOW(bytes);
+	/* not what the lower halves say */
+	c[1] = c[0];
+	c[1].addr |= 1ULL << 40;
+	c[2] = c[0];
+	c[2].param[KEVENT_SENDFILE_FD] |= 1ULL << 32;
+	EXPECT_EQ(3, int80(I386_KEVENT_CTL, q.fd, LOW(changes), 3, sizeof(*c), 0,
+			   0));
+	EXPECT_EQ(0, c[0].result);
+	EXPECT_EQ(-EFAULT, c[1].result);
+	EXPECT_EQ(-EBADF, c[2].result);
+	EXPECT_EQ(1, int80(I386_KEVENT_WAIT, q.fd, 1, 0, 0, 0, 0));
+	ASSERT_EQ(1, (int)ukevent_take(&q, &ev, 1));
+	EXPECT_EQ(0x123456789abcdef0ULL, ev.cookie);
+	EXPECT_EQ((__u32)KEVENT_SENDFILE_DONE, ev.events);
+	EXPECT_EQ(16ULL, ev.data[0]);
+	EXPECT_EQ(20, recv(sv[1], buf, sizeof(buf), 0));
+	EXPECT_EQ(0, memcmp(buf, "head0123456789abcdef", 20));
+
+	memset(s, 0, sizeof(*s));
+	s->fd = sv[0];
+	s->addr = far + 10;
+	s->len = 100;
+	s->flags = KEVENT_SEND_FILE;
+	s->file_fd = file;
+	EXPECT_EQ(0, int80(I386_KEVENT_SEND, q.fd, LOW(sends), 1, 0, 0, 0));
+	EXPECT_EQ(6, s->result);
+	EXPECT_EQ(6, recv(sv[1], buf, sizeof(buf), 0));
+	EXPECT_EQ(0, memcmp(buf, "abcdef", 6));
+	ukevent_queue_exit(&q);
+	close(file);
+	close(sv[0]);
+	close(sv[1]);
+}
+
 TEST_HARNESS_MAIN

@@ -34,6 +34,7 @@
  * @ctl_at_most: kevent_ctl() applies that many entries and no more; 0 for all
  * @no_send: error number with which kevent_send() is refused; 0 for none
  * @no_data: the same of kevent_create() with a data area
+ * @no_files: the same of a queue that sends files
  * @before_send: called by who calls kevent_send(), before
  */
 static struct counted {
@@ -45,6 +46,7 @@ static struct counted {
 	unsigned int	ctl_at_most;
 	int		no_send;
 	int		no_data;
+	int		no_files;
 	void		(*before_send)(void);
 } counted;
 
@@ -82,6 +84,11 @@ static long counted_syscall(long nr, ...)
 	if (nr == __NR_kevent_create && counted.no_data &&
 	    arg[2] & KEVENT_CREATE_DATA) {
 		errno = counted.no_data;
+		return -1;
+	}
+	if (nr == __NR_kevent_create && counted.no_files &&
+	    arg[2] & KEVENT_CREATE_SENDFILE) {
+		errno = counted.no_files;
 		return -1;
 	}
 	if (nr == __NR_kevent_wait || nr == __NR_kevent_get_events)

@@ -833,6 +833,519 @@ TEST_F_TIMEOUT(pingpong, never_stalls, 120)
 	EXPECT_LE(counted.send + counted.wait, turns);
 }
 
+/* ---- files ---- */
+
+enum { FILE_BYTES = 1 << 20 };
+
+/* What goes before files; none of it is what these begin with. */
+static const char head[] = "Some bytes that go before those of a file, and are sent first\r\n";
+
+#define HEAD	((uint32_t)sizeof(head) - 1)
+
+static int bytes_file(size_t len)
+{
+	int fd = memfd_create("bytes", MFD_CLOEXEC);
+	char buf[4096];
+	size_t at = 0, n;
+
+	for (; at < len; at += n) {
+		n = len - at < sizeof(buf) ? len - at : sizeof(buf);
+		fill_bytes(buf, at, n);
+		if (write(fd, buf, n) != (ssize_t)n)
+			return -1;
+	}
+	return fd;
+}
+
+TEST(prep_sendfile)
+{
+	const struct kevent_change both = {
+		.op = KEVENT_OP_ADD, .type = KEVENT_TYPE_SENDFILE,
+		.flags = KEVENT_MORE, .cookie = 9, .ident = 5,
+		.events = KEVENT_SENDFILE_DONE | KEVENT_SENDFILE_PROGRESS,
+		.addr = (uintptr_t)head,
+		.param = { 6, 1ULL << 40, 1ULL << 33, 0x003f000080000001ULL },
+	};
+	const struct kevent_change none = {
+		.op = KEVENT_OP_ADD, .type = KEVENT_TYPE_SENDFILE,
+		.flags = KEVENT_MORE, .cookie = 9, .ident = 5,
+		.events = KEVENT_SENDFILE_DONE,
+		.param = { 6, 1ULL << 40, 1ULL << 33, 0 },
+	};
+	struct kevent_change c;
+
+	ASSERT_EQ(63U, HEAD);
+	memset(&c, 0xff, sizeof(c));
+	EXPECT_EQ(&c, ukevent_prep_sendfile(&c, 5, 6, 1ULL << 40, 1ULL << 33,
+					    KEVENT_MORE, 9));
+	EXPECT_EQ(0, memcmp(&none, &c, sizeof(c)));
+	ukevent_sendfile_header(&c, head, HEAD);
+	EXPECT_EQ(&c, ukevent_sendfile_mark(&c, 0x80000001));
+	EXPECT_EQ(0, memcmp(&both, &c, sizeof(c)));
+	ukevent_sendfile_mark(&c, 0);
+	EXPECT_EQ(&c, ukevent_sendfile_header(&c, head, 0));
+	EXPECT_EQ(0, memcmp(&none, &c, sizeof(c)));
+	ukevent_sendfile_mark(&c, 0x80000001);
+	ukevent_sendfile_header(&c, head, HEAD);
+	EXPECT_EQ(0, memcmp(&both, &c, sizeof(c)));
+}
+
+/* What is refused is left out, and nothing else is. */
+TEST(without_files)
+{
+	static const struct {
+		__u32	flags;
+		int	no_data, no_files;
+		int	ret;
+		__u32	made;
+	} cases[] = {
+		{ KEVENT_CREATE_SENDFILE, 0, 0, 0,
+		  KEVENT_CREATE_SENDFILE | KEVENT_CREATE_DATA },
+		{ KEVENT_CREATE_SENDFILE, 0, EINVAL, 0, KEVENT_CREATE_DATA },
+		{ KEVENT_CREATE_SENDFILE, 0, EOPNOTSUPP, 0, KEVENT_CREATE_DATA },
+		{ KEVENT_CREATE_SENDFILE, 0, EPERM, 0, KEVENT_CREATE_DATA },
+		{ KEVENT_CREATE_SENDFILE, EPERM, 0, 0, KEVENT_CREATE_SENDFILE },
+		{ KEVENT_CREATE_SENDFILE, EPERM, EINVAL, 0, 0 },
+		{ KEVENT_CREATE_SENDFILE, 0, ENOMEM, -ENOMEM, 0 },
+		{ 0, 0, 0, 0, KEVENT_CREATE_DATA },
+		{ 0, EPERM, 0, 0, 0 },
+	};
+	struct kevent_params params;
+	struct ukevent_queue q;
+	unsigned int i;
+	int ret;
+
+	memset(&counted, 0, sizeof(counted));
+	memset(&params, 0, sizeof(params));
+	params.flags = KEVENT_CREATE_SENDFILE | KEVENT_CREATE_DATA;
+	ret = ukevent_queue_init(&q, &params);
+	if (ret == -EOPNOTSUPP)
+		SKIP(return, "the kernel does not send files, or carries no bytes");
+	ASSERT_EQ(0, ret);
+	ukevent_queue_exit(&q);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		TH_LOG("case %u", i);
+		counted.no_data = cases[i].no_data;
+		counted.no_files = cases[i].no_files;
+		memset(&params, 0, sizeof(params));
+		params.flags = cases[i].flags;
+		params.data_size = KEVENT_MIN_DATA_SIZE;
+		ASSERT_EQ(cases[i].ret, ukevent_queue_init_data(&q, &params));
+		if (cases[i].ret)
+			continue;
+		EXPECT_EQ(cases[i].made, params.flags);
+		EXPECT_EQ(!(cases[i].made & KEVENT_CREATE_DATA), !q.data);
+		ukevent_queue_exit(&q);
+	}
+	memset(&counted, 0, sizeof(counted));
+}
+
+/**
+ * struct piece - something that a test sends, in its place in the stream
+ * @file: it is of the file, else the head
+ * @offset: where in the file, or head
+ * @len: how much
+ */
+struct piece {
+	bool		file;
+	uint64_t	offset;
+	uint32_t	len;
+};
+
+FIXTURE(files)
+{
+	struct ukevent_queue q;
+	struct ukevent_io io;
+	struct ukevent ev[64];
+	int fd, peer, file;
+	struct piece rest[4];		/* told */
+	unsigned int nr_rest;
+	int error;
+};
+
+/**
+ * Variants of files
+ * @flags: of the queue
+ * @no_send: error number of kevent_send()
+ */
+FIXTURE_VARIANT(files)
+{
+	__u32 flags;
+	int no_send;
+};
+
+FIXTURE_VARIANT_ADD(files, array)
+{
+	.flags = KEVENT_CREATE_SENDFILE,
+};
+
+/* The kernel sends bytes, the library files. */
+FIXTURE_VARIANT_ADD(files, none)
+{
+	.flags = 0,
+};
+
+/* The library sends all of it. */
+FIXTURE_VARIANT_ADD(files, refused)
+{
+	.flags = 0,
+	.no_send = EPERM,
+};
+
+static FIXTURE_DATA(files) *current_files;
+
+static void files_unsent(struct ukevent_io *io, const struct kevent_send *send,
+			 uint64_t cookie)
+{
+	FIXTURE_DATA(files) *self = current_files;
+	struct piece *piece = self->rest + self->nr_rest++;
+	const char *rest;
+	int ret;
+
+	if (self->nr_rest > 4) {
+		self->error = -E2BIG;
+		return;
+	}
+	piece->file = ukevent_is_file(send);
+	if (piece->file) {
+		ret = ukevent_unsent_file(send, &piece->offset, &piece->len);
+	} else {
+		ret = ukevent_unsent(send, &rest, &piece->len);
+		piece->offset = rest - head;
+	}
+	if (ret || cookie != 3)
+		self->error = ret ? ret : -EPROTO;
+}
+
+FIXTURE_SETUP(files)
+{
+	struct kevent_params params = { .flags = variant->flags };
+	int one = 1, ret;
+
+	memset(&counted, 0, sizeof(counted));
+	ret = ukevent_queue_init(&self->q, &params);
+	if (ret == -EOPNOTSUPP)
+		SKIP(return, "the kernel does not send files");
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, inet_pair(AF_INET, SOCK_STREAM, &self->fd, &self->peer));
+	setsockopt(self->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	self->file = bytes_file(FILE_BYTES);
+	ASSERT_LE(0, self->file);
+	ukevent_io_init(&self->io, &self->q, NULL, files_unsent);
+	counted.no_send = variant->no_send;
+	current_files = self;
+}
+
+FIXTURE_TEARDOWN(files)
+{
+	close(self->fd);
+	close(self->peer);
+	close(self->file);
+	ukevent_queue_exit(&self->q);
+}
+
+static bool read_head(int fd, size_t len)
+{
+	char buf[HEAD];
+
+	return recv(fd, buf, len, MSG_WAITALL) == (ssize_t)len &&
+	       !memcmp(buf, head + HEAD - len, len);
+}
+
+/* Gathers the head and part of the file. */
+static void gather_reply(FIXTURE_DATA(files) *self, uint64_t offset, uint32_t len)
+{
+	ukevent_io_send(&self->io, self->fd, head, HEAD, KEVENT_SEND_MORE, 3);
+	ukevent_io_send_file(&self->io, self->fd, self->file, offset, len, 0, 3);
+}
+
+/* Replies leave by one entry, whoever sends them, and sleep in it if it is the kernel. */
+TEST_F(files, one_entry)
+{
+	gather_reply(self, 0, 5000);
+	gather_reply(self, 70001, 10);
+	ukevent_io_send(&self->io, self->fd, head, HEAD, 0, 3);
+	ukevent_prep_user(ukevent_next(&self->io.loop), KEVENT_OP_ADD, 1,
+			  KEVENT_EDGE, 77);
+	ukevent_prep_trigger(ukevent_next(&self->io.loop), 1, 5, 0);
+	ASSERT_EQ(1, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ(77U, self->ev[0].cookie);
+	EXPECT_EQ(1U, counted.send);
+	if (variant->flags)
+		EXPECT_EQ(0U, counted.wait);
+	EXPECT_EQ(0U, self->nr_rest);
+	EXPECT_TRUE(read_head(self->peer, HEAD));
+	EXPECT_TRUE(read_bytes(self->peer, 0, 5000));
+	EXPECT_TRUE(read_head(self->peer, HEAD));
+	EXPECT_TRUE(read_bytes(self->peer, 70001, 10));
+	EXPECT_TRUE(read_head(self->peer, HEAD));
+}
+
+/* It sleeps although the library had to send: until somebody has something to say. */
+TEST_F(files, sleeps)
+{
+	ASSERT_EQ(0, ukevent_set_timer(&self->q, KEVENT_OP_ADD, 1, 10 * NSEC_PER_MSEC, 0,
+				       UKEVENT_MONOTONIC, KEVENT_ONESHOT, 78));
+	gather_reply(self, 0, 100);
+	ASSERT_EQ(1, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ(78U, self->ev[0].cookie);
+	EXPECT_TRUE(read_head(self->peer, HEAD));
+	EXPECT_TRUE(read_bytes(self->peer, 0, 100));
+}
+
+TEST_F(files, more_than_places)
+{
+	enum { REPLIES = 2 * UKEVENT_GATHERED, LEN = 300 };
+	int i;
+
+	for (i = 0; i < REPLIES; i++) {
+		gather_reply(self, i * LEN, LEN);
+		if (i % 8 != 7)
+			continue;
+		/* Not so much that there is no room for it. */
+		ukevent_io_flush(&self->io);
+		for (int k = i - 7; k <= i; k++) {
+			ASSERT_TRUE(read_head(self->peer, HEAD));
+			ASSERT_TRUE(read_bytes(self->peer, k * LEN, LEN));
+		}
+	}
+	for (i = 0; i < UKEVENT_GATHERED / 2 + 1; i++)
+		gather_reply(self, i * LEN, LEN);
+	/* The 65th had the others sent. */
+	EXPECT_EQ(2U, self->io.nr);
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(0U, self->nr_rest);
+	for (i = 0; i < UKEVENT_GATHERED / 2 + 1; i++) {
+		ASSERT_TRUE(read_head(self->peer, HEAD));
+		ASSERT_TRUE(read_bytes(self->peer, i * LEN, LEN));
+	}
+}
+
+/* Gathers again what was told. */
+static void gather_rest(FIXTURE_DATA(files) *self)
+{
+	struct piece rest[4];
+	unsigned int i, nr = self->nr_rest;
+
+	memcpy(rest, self->rest, sizeof(rest));
+	self->nr_rest = 0;
+	for (i = 0; i < nr; i++) {
+		if (rest[i].file)
+			ukevent_io_send_file(&self->io, self->fd, self->file,
+					     rest[i].offset, rest[i].len, 0, 3);
+		else
+			ukevent_io_send(&self->io, self->fd, head + rest[i].offset,
+					rest[i].len, KEVENT_SEND_MORE, 3);
+	}
+}
+
+/* Has an interest send a piece of the file, with the head before it or not. */
+static void add_rest(FIXTURE_DATA(files) *self, const struct piece *piece, bool with_head)
+{
+	ukevent_sendfile_header(
+		ukevent_prep_sendfile(ukevent_next(&self->io.loop), self->fd, self->file,
+				      piece->offset, piece->len, KEVENT_WANT_LAST, 3),
+		head, with_head ? HEAD : 0);
+}
+
+/*
+ * The socket has no room: what is left of the file is told, and then what was after it.
+ * An interest sends that, with the head that was refused before the second one.
+ */
+TEST_F(files, rest_is_told)
+{
+	enum { LEN = FILE_BYTES, REST = LEN - 1000, ALL = LEN + HEAD + REST };
+	char *stream = malloc(ALL), buf[4096];
+	unsigned int added = 0, done = 0;
+	size_t got = 0;
+	ssize_t n;
+
+	ASSERT_NE(NULL, stream);
+	fill_bytes(stream, 0, LEN);
+	memcpy(stream + LEN, head, HEAD);
+	fill_bytes(stream + LEN + HEAD, 1000, REST);
+	small_buffer(self->fd);
+	gather_reply(self, 0, LEN);
+	gather_reply(self, 1000, REST);
+	EXPECT_EQ(0, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ(0, self->error);
+	ASSERT_EQ(3U, self->nr_rest);
+	EXPECT_TRUE(self->rest[0].file);
+	EXPECT_LT(0U, self->rest[0].offset);
+	EXPECT_EQ((uint64_t)LEN, self->rest[0].offset + self->rest[0].len);
+	EXPECT_FALSE(self->rest[1].file);
+	EXPECT_EQ(0U, self->rest[1].offset);
+	EXPECT_EQ(HEAD, self->rest[1].len);
+	EXPECT_TRUE(self->rest[2].file);
+	EXPECT_EQ(1000U, self->rest[2].offset);
+	EXPECT_EQ((uint32_t)REST, self->rest[2].len);
+
+	ASSERT_TRUE(read_head(self->peer, HEAD));
+	while (got < ALL || (variant->flags && done < 2)) {
+		if (!variant->flags) {
+			gather_rest(self);
+		} else if (added == done && added < 2) {
+			add_rest(self, &self->rest[2 * added], added);
+			added++;
+		}
+		n = TURN(0);
+		ASSERT_LE(0, n);
+		if (n) {
+			ASSERT_EQ(1, n);
+			EXPECT_EQ(3U, self->ev[0].cookie);
+			EXPECT_EQ(KEVENT_TYPE_SENDFILE, self->ev[0].type);
+			EXPECT_EQ((__u32)KEVENT_SENDFILE_DONE, self->ev[0].events);
+			EXPECT_EQ(KEVENT_REC_LAST, self->ev[0].flags);
+			EXPECT_EQ(self->rest[2 * done].len, self->ev[0].data[0]);
+			done++;
+		}
+		n = recv(self->peer, buf, sizeof(buf), MSG_DONTWAIT);
+		if (n <= 0)
+			continue;
+		ASSERT_LE(got + n, (size_t)ALL);
+		ASSERT_EQ(0, memcmp(stream + got, buf, n));
+		got += n;
+	}
+	EXPECT_EQ(0, self->error);
+	free(stream);
+}
+
+/* It is shorter than was thought: told, and an interest says so. */
+TEST_F(files, file_ends)
+{
+	gather_reply(self, FILE_BYTES - 100, 300);
+	ukevent_io_send(&self->io, self->fd, head, HEAD, 0, 3);
+	EXPECT_EQ(0, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ(0, self->error);
+	ASSERT_EQ(2U, self->nr_rest);
+	EXPECT_TRUE(self->rest[0].file);
+	EXPECT_EQ((uint64_t)FILE_BYTES, self->rest[0].offset);
+	EXPECT_EQ(200U, self->rest[0].len);
+	EXPECT_FALSE(self->rest[1].file);
+	EXPECT_TRUE(read_head(self->peer, HEAD));
+	EXPECT_TRUE(read_bytes(self->peer, FILE_BYTES - 100, 100));
+	EXPECT_EQ(-1, recv(self->peer, self->ev, 1, MSG_DONTWAIT));
+	if (!variant->flags)
+		return;
+	ukevent_prep_sendfile(ukevent_next(&self->io.loop), self->fd, self->file,
+			      self->rest[0].offset, self->rest[0].len, 0, 3);
+	ASSERT_EQ(1, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ((__u32)(KEVENT_SENDFILE_DONE | KEVENT_SENDFILE_EOF),
+		  self->ev[0].events);
+	EXPECT_EQ(0U, self->ev[0].data[0]);
+}
+
+static int told_error;
+
+static void error_unsent(struct ukevent_io *io, const struct kevent_send *send,
+			 uint64_t cookie)
+{
+	uint64_t offset;
+	uint32_t len;
+
+	told_error = ukevent_unsent_file(send, &offset, &len);
+}
+
+/* What cannot be sent at all is told as an error, and all of it is left. */
+TEST_F(files, errors)
+{
+	static const struct {
+		const char	*path;
+		int		flags;
+		int		error;
+	} cases[] = {
+		{ "/", O_RDONLY, -EISDIR },
+		{ "/tmp", O_PATH, -EBADF },
+		{ NULL, 0, -EBADF },
+	};
+	unsigned int i;
+	int fd;
+
+	self->io.unsent = error_unsent;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fd = cases[i].path ? open(cases[i].path, cases[i].flags) : -1;
+		told_error = 0;
+		ukevent_io_send_file(&self->io, self->fd, fd, 0, 10, 0, 3);
+		EXPECT_EQ(0, TURN(UKEVENT_FOREVER));
+		EXPECT_EQ(cases[i].error, told_error);
+		close(fd);
+	}
+	/* The other end is gone, and there is no signal. */
+	signal(SIGPIPE, SIG_DFL);
+	shutdown(self->fd, SHUT_WR);
+	ukevent_io_send_file(&self->io, self->fd, self->file, 0, 10, 0, 3);
+	EXPECT_EQ(0, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ(-EPIPE, told_error);
+}
+
+/* A file of a kind that the kernel does not send is sent all the same, in its place. */
+TEST_F(files, of_another_kind)
+{
+	char text[512], buf[512];
+	int fd = open("/proc/version", O_RDONLY);
+	ssize_t len = read(fd, text, sizeof(text));
+
+	ASSERT_LT(0, len);
+	ukevent_io_send_file(&self->io, self->fd, fd, 0, len, 0, 3);
+	gather_reply(self, 0, 100);
+	EXPECT_EQ(0, TURN(NSEC_PER_MSEC));
+	EXPECT_EQ(0U, self->nr_rest);
+	EXPECT_EQ(len, recv(self->peer, buf, len, MSG_WAITALL));
+	EXPECT_EQ(0, memcmp(text, buf, len));
+	EXPECT_TRUE(read_head(self->peer, HEAD));
+	EXPECT_TRUE(read_bytes(self->peer, 0, 100));
+	close(fd);
+}
+
+/* A file that is closed was sent, or is kept by the interest, whatever gets its number. */
+TEST_F(files, closed)
+{
+	int fd = self->file, other = open("/dev/null", O_RDWR);
+
+	gather_reply(self, 0, 100);
+	ukevent_io_close(&self->io, fd);
+	ASSERT_EQ(fd, dup2(other, fd));
+	EXPECT_EQ(0U, self->io.nr);
+	EXPECT_TRUE(read_head(self->peer, HEAD));
+	EXPECT_TRUE(read_bytes(self->peer, 0, 100));
+	if (variant->flags) {
+		fd = bytes_file(1000);
+		ukevent_prep_sendfile(ukevent_next(&self->io.loop), self->fd, fd, 0,
+				      KEVENT_SENDFILE_TO_END, 0, 3);
+		ukevent_io_close(&self->io, fd);
+		ASSERT_EQ(fd, dup2(other, fd));
+		ASSERT_EQ(1, TURN(UKEVENT_FOREVER));
+		EXPECT_EQ((__u32)KEVENT_SENDFILE_DONE, self->ev[0].events);
+		EXPECT_TRUE(read_bytes(self->peer, 0, 1000));
+		close(fd);
+	}
+	close(other);
+}
+
+/* While an interest sends nothing else does: what is refused is told as for later. */
+TEST_F(files, busy)
+{
+	struct kevent_change c;
+
+	if (!variant->flags) {
+		/* Without, there is no interest. */
+		EXPECT_EQ(-ENXIO, ukevent_change(&self->q, ukevent_prep_sendfile(
+			&c, self->fd, self->file, 0, KEVENT_SENDFILE_TO_END, 0, 4)));
+		return;
+	}
+	small_buffer(self->fd);
+	ASSERT_EQ(0, ukevent_change(&self->q, ukevent_prep_sendfile(
+		&c, self->fd, self->file, 0, KEVENT_SENDFILE_TO_END, KEVENT_WANT_LAST,
+		4)));
+	ukevent_io_send(&self->io, self->fd, head, HEAD, 0, 3);
+	ukevent_io_send_file(&self->io, self->fd, self->file, 0, 10, 0, 3);
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(0, self->error);
+	ASSERT_EQ(2U, self->nr_rest);
+	EXPECT_EQ(HEAD, self->rest[0].len);
+	EXPECT_EQ(10U, self->rest[1].len);
+}
+
 /* ---- errno ---- */
 
 TEST_F(io, errno_stays)

@@ -35,8 +35,15 @@ static void unsent(struct ukevent_io *io, const struct kevent_send *send,
 		   uint64_t cookie)
 {
 	const char *rest;
+	uint64_t offset;
 	uint32_t len;
 
+	if (ukevent_is_file(send)) {
+		if (ukevent_unsent_file(send, &offset, &len) == -EBADF &&
+		    cookie == 10 && len == 3 && offset == 10)
+			++*(int *)io->loop.data;
+		return;
+	}
 	if (ukevent_unsent(send, &rest, &len) == -EBADF && cookie == 9 &&
 	    len == 3 && *rest == 'o' && ukevent_io_send(io, -1, rest, 1, 0, 0))
 		++*(int *)io->loop.data;
@@ -76,6 +83,12 @@ static int bytes(void)
 	ukevent_io_send(&io, -1, "one", 3, KEVENT_SEND_MORE, 9);
 	ukevent_io_close(&io, -1);
 	if (ukevent_io_flush(&io) || told != 2)
+		ret = -EPROTO;
+	ukevent_sendfile_mark(ukevent_sendfile_header(
+		ukevent_prep_sendfile(ukevent_next(&io.loop), -1, -1, 0, 10, 0, 1),
+		"head", 4), 1 << 16);
+	ukevent_io_send_file(&io, -1, -1, 10, 3, 0, 10);
+	if (ukevent_io_turn(&io, ev, 4, 0) || told != 3)
 		ret = -EPROTO;
 	ukevent_queue_exit(&q);
 	return ret;

@@ -13,7 +13,7 @@
 
 static const char *const names[] = {
 	"kevent_wake", "kevent_trigger", "kevent_publish", "kevent_hold",
-	"kevent_consume",
+	"kevent_consume", "kevent_step",
 };
 
 /**

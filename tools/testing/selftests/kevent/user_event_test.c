@@ -2309,7 +2309,7 @@ TEST_F(error, trigger_of_others)
 	unsigned int type;
 
 	ASSERT_EQ(0, add_fd(self->q.fd, fd, EV_IN, 0, 3, NULL));
-	for (type = KEVENT_TYPE_POLL; type <= KEVENT_TYPE_STREAM; type++) {
+	for (type = KEVENT_TYPE_POLL; type <= KEVENT_TYPE_SENDFILE; type++) {
 		if (type == USER)
 			continue;
 		c = make_typed(KEVENT_OP_TRIGGER, type, fd, 0, 0, 0);
