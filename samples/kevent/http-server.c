@@ -35,6 +35,13 @@
  *   buffer is received from no more until it does.
  * - An answer stays in its buffer until the next turn has sent it.  Whatever must come
  *   after it - the rest of a file, shutdown(), close() - waits for that turn.
+ * - Nobody waits for the bytes of a file.  A small one leaves with the turn, behind its
+ *   head, as far as it is cached.  What is not, and large ones, an interest sends, as
+ *   they are read and as the client takes them, with the head before them; one record
+ *   tells the end, and answers behind them go out after that.  The connection is freed
+ *   when both its interests have told that they are over.
+ * - If the kernel does not send files, or not those of that file system, sendfile() does,
+ *   and waits for the disk.
  *
  * Requests may be pipelined: all that was read is answered into one buffer,
  * which is sent before more is answered.  A client that does not read is thus
@@ -70,6 +77,8 @@
 #define MAX_TARGET	2048		/* longest request target */
 #define MAX_BODY	1048576		/* longest request body, skipped */
 #define FILE_CHUNK	131072		/* most of a file sent at once */
+#define SMALL_FILE	65536		/* most of a file sent without an interest */
+#define BODIES		8		/* files of answers that are under way */
 #define ROUNDS		4		/* of read and write in one turn */
 #define BATCH		64		/* records taken at once */
 #define ACCEPTS		8		/* connections taken at once */
@@ -83,14 +92,35 @@
 #define NUMBER_STOP	0
 #define COOKIE_LISTENER	0		/* others are connections */
 
+/**
+ * struct body - part of a file that is sent after out[..at)
+ * @fd: the file
+ * @pos, @end: the part
+ * @at: what goes before it
+ * @large: not sent by the array, or not any more
+ * @by_hand: by sendfile(), as it cannot be otherwise
+ */
+struct body {
+	int		fd;
+	off_t		pos, end;
+	size_t		at;
+	bool		large;
+	bool		by_hand;
+};
+
 struct conn {
 	TAILQ_ENTRY(conn)	ready;
 	TAILQ_ENTRY(conn)	timed;
+	TAILQ_ENTRY(conn)	flies;
 	__u64			deadline;	/* in ticks */
 	__u64			moved;		/* bytes since it was set */
 	int			fd;		/* -1: closed, wait for LAST */
-	int			file;		/* body being sent */
-	off_t			file_pos, file_end;
+	unsigned int		refs;		/* interests, freed after them */
+	unsigned int		nr_bodies;	/* to be sent, first one first */
+	unsigned int		flying;		/* of which the next turn sends these */
+	struct body		body[BODIES];
+	size_t			out_before;	/* out[before..pos) is in the ADD */
+	__u64			told;		/* progress of the interest */
 	__u64			skip;		/* request body still to come */
 	size_t			in_pos, in_end;	/* not parsed: in[pos..end) */
 	size_t			scanned;	/* of that, in complete lines */
@@ -100,6 +130,7 @@ struct conn {
 	size_t			late_pos, late_end, late_size;	/* ... to be read */
 	char			*in;		/* buf, or a record's bytes */
 	bool			is_ready;
+	bool			is_flying;	/* files leave with the next turn */
 	bool			readable, writable;	/* worth trying */
 	bool			hangup;		/* the end of input is near */
 	bool			eof;		/* ... and was read */
@@ -107,6 +138,8 @@ struct conn {
 	bool			closing;	/* answer no more requests */
 	bool			lingering;	/* all sent, wait for the client */
 	bool			served;		/* had an answer */
+	bool			sending;	/* an interest sends body[0] */
+	bool			unsent;		/* some of what was gathered */
 	char			buf[IN_SIZE];
 	char			out[OUT_SIZE];
 };
@@ -118,6 +151,7 @@ struct worker {
 	struct ukevent_io	io;		/* with --stream */
 	__u64			turn;
 	pthread_t		thread;
+	bool			files;		/* the queue sends files */
 	bool			stopping;	/* finish what was begun */
 	bool			accept;		/* the listener is worth trying */
 	bool			accept_later;	/* accept() is out of resources */
@@ -126,6 +160,7 @@ struct worker {
 	__u64			accepted, answered;
 	unsigned int		nr_conns;	/* until freed */
 	struct conn_list	ready;
+	struct conn_list	flying;		/* whose files a turn sends */
 	struct conn_list	timed;		/* all open ones, by deadline */
 	time_t			date_of;
 	char			date[32];
@@ -405,6 +440,7 @@ static void put_head(struct worker *w, struct conn *c,
 			       "%s%s\r\n",
 			       status, reason(status),
 			       (int)(w - workers) + 1, nr_workers,
+			       w->files ? ", stream, files" :
 			       streams ? ", stream" : "", w->date, type,
 			       length, connection, more);
 }
@@ -492,11 +528,15 @@ static int open_status(int err)
 	}
 }
 
-/* Send a file: a small one through the buffer, a large one by sendfile(). */
+/*
+ * Send a file.  A small one that would have to be read goes through the buffer; the
+ * others by the kernel.
+ */
 static void answer_file(struct worker *w, struct conn *c, struct request *rq,
 			int fd, const struct stat *st, const char *type)
 {
 	char date[32], more[64];
+	struct body *body;
 	ssize_t n = 0;
 
 	http_date(st->st_mtime, date, sizeof(date));
@@ -504,7 +544,7 @@ static void answer_file(struct worker *w, struct conn *c, struct request *rq,
 	put_head(w, c, rq, 200, type, st->st_size, more);
 	if (rq->head || !st->st_size) {
 		close(fd);
-	} else if ((size_t)st->st_size <= OUT_SIZE - c->out_end) {
+	} else if (!w->files && (size_t)st->st_size <= OUT_SIZE - c->out_end) {
 		n = pread(fd, c->out + c->out_end, st->st_size, 0);
 		if (n > 0)
 			c->out_end += n;
@@ -512,10 +552,20 @@ static void answer_file(struct worker *w, struct conn *c, struct request *rq,
 			c->closing = true;
 		close(fd);
 	} else {
-		c->file = fd;
-		c->file_pos = 0;
-		c->file_end = st->st_size;
+		body = &c->body[c->nr_bodies++];
+		*body = (struct body) {
+			.fd = fd, .end = st->st_size, .at = c->out_end,
+			.large = !w->files || st->st_size > SMALL_FILE,
+			.by_hand = !w->files,
+		};
 	}
+}
+
+/* Another answer fits in; what follows a large file waits for its end. */
+static bool may_answer(const struct conn *c)
+{
+	return OUT_SIZE - c->out_end >= HEAD_ROOM && c->nr_bodies < BODIES &&
+	       (!c->nr_bodies || !c->body[c->nr_bodies - 1].large);
 }
 
 static void answer_target(struct worker *w, struct conn *c,
@@ -609,6 +659,22 @@ static void conn_unready(struct worker *w, struct conn *c)
 	TAILQ_REMOVE(&w->ready, c, ready);
 }
 
+static void conn_fly(struct worker *w, struct conn *c)
+{
+	if (c->is_flying)
+		return;
+	c->is_flying = true;
+	TAILQ_INSERT_TAIL(&w->flying, c, flies);
+}
+
+static void conn_unfly(struct worker *w, struct conn *c)
+{
+	if (!c->is_flying)
+		return;
+	c->is_flying = false;
+	TAILQ_REMOVE(&w->flying, c, flies);
+}
+
 static struct conn *conn_new(struct worker *w, int fd)
 {
 	struct conn *c = malloc(sizeof(*c));
@@ -619,34 +685,47 @@ static struct conn *conn_new(struct worker *w, int fd)
 	c->fd = fd;
 	c->in = c->buf;
 	c->writable = streams;
-	c->file = -1;
+	c->refs = 1;
 	c->deadline = w->ticks + time_limit + 1;
 	TAILQ_INSERT_TAIL(&w->timed, c, timed);
 	w->nr_conns++;
 	return c;
 }
 
-/* The interest ends here, the memory lives on until LAST. */
+/* The first @nr files are sent, or never will be: nothing gathered names them. */
+static void conn_drop_bodies(struct conn *c, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		close(c->body[i].fd);
+	c->nr_bodies -= nr;
+	memmove(c->body, c->body + nr, c->nr_bodies * sizeof(c->body[0]));
+}
+
+/* The interests end here, the memory lives on until LAST. */
 static void conn_close(struct worker *w, struct conn *c)
 {
 	int fd = c->fd;
 
 	conn_unready(w, c);
+	conn_unfly(w, c);
 	TAILQ_REMOVE(&w->timed, c, timed);
-	if (c->file >= 0)
-		close(c->file);
-	c->file = -1;
-	c->fd = -1;		/* what is told of it from now on is too late */
+	c->fd = -1;		/* what is told from now on is too late */
 	if (streams)
 		ukevent_io_close(&w->io, fd);
 	else
 		close(fd);
+	conn_drop_bodies(c, c->nr_bodies);
 	if (w->accept_later)
 		w->accept = true;	/* there is a descriptor now */
 }
 
-static void conn_free(struct worker *w, struct conn *c)
+/* One of its interests is over. */
+static void conn_put(struct worker *w, struct conn *c)
 {
+	if (--c->refs)
+		return;
 	free(c->late);
 	free(c);
 	w->nr_conns--;
@@ -739,15 +818,76 @@ static int conn_read_late(struct worker *w, struct conn *c)
 }
 
 /* It is under way when this returns; or will be told to have failed, in the turn. */
-static void conn_send(struct worker *w, struct conn *c)
+static void conn_send(struct worker *w, struct conn *c, size_t end, bool more)
 {
 	const char *from = c->out + c->out_pos;
-	size_t len = c->out_end - c->out_pos;
+	size_t len = end - c->out_pos;
 
-	c->out_pos = c->out_end;
+	if (!len)
+		return;
+	conn_moved(w, c, len);
+	c->out_pos = end;
 	c->flight = w->turn;
-	ukevent_io_send(&w->io, c->fd, from, len,
-			c->file < 0 ? 0 : KEVENT_SEND_MORE, (uintptr_t)c);
+	ukevent_io_send(&w->io, c->fd, from, len, more ? KEVENT_SEND_MORE : 0,
+			(uintptr_t)c);
+}
+
+/* Likewise a small file, or what the client had no room for of it. */
+static void conn_send_body(struct worker *w, struct conn *c, const struct body *body)
+{
+	size_t len = body->end - body->pos;
+
+	conn_moved(w, c, len);
+	c->flying++;
+	c->flight = w->turn;
+	conn_fly(w, c);
+	ukevent_io_send_file(&w->io, c->fd, body->fd, body->pos, len, 0, (uintptr_t)c);
+}
+
+/* All of what is to be sent that can leave with the turn. */
+static void conn_send_all(struct worker *w, struct conn *c)
+{
+	struct body *body;
+
+	/* When the array is full it is sent at once. */
+	c->unsent = false;
+	while (c->flying < c->nr_bodies) {
+		body = &c->body[c->flying];
+		conn_send(w, c, body->at, true);
+		if (c->unsent || body->large)
+			return;
+		conn_send_body(w, c, body);
+		if (c->unsent)
+			return;
+	}
+	conn_send(w, c, c->out_end, false);
+}
+
+/* An interest sends body[0] and what goes before it, when the next turn begins. */
+static void conn_start_sending(struct worker *w, struct conn *c)
+{
+	struct kevent_change *e = ukevent_next(&w->io.loop);
+	const struct body *body = c->body;
+
+	ukevent_prep_sendfile(e, c->fd, body->fd, body->pos, body->end - body->pos,
+			      KEVENT_WANT_LAST, (uintptr_t)c);
+	ukevent_sendfile_header(e, c->out + c->out_pos, body->at - c->out_pos);
+	ukevent_sendfile_mark(e, PROGRESS);
+	c->out_before = c->out_pos;
+	c->out_pos = body->at;
+	c->told = 0;
+	c->sending = true;
+	c->refs++;
+}
+
+/* body[0] is sent, and all before it. */
+static void conn_sent_body(struct conn *c)
+{
+	conn_drop_bodies(c, 1);
+	if (c->out_pos == c->out_end && !c->flight) {
+		c->out_pos = 0;
+		c->out_end = 0;
+	}
 }
 
 /* Told by the turn for each send that was not done in full, in their order. */
@@ -756,17 +896,49 @@ static void conn_unsent(struct ukevent_io *io, const struct kevent_send *send,
 {
 	struct conn *c = (struct conn *)(uintptr_t)cookie;
 	const char *rest;
+	uint64_t offset;
 	uint32_t len;
+	unsigned int i;
+	int err;
 
 	if (c->fd < 0)
 		return;
-	if (ukevent_unsent(send, &rest, &len)) {
+	c->unsent = true;
+	if (ukevent_is_file(send)) {
+		err = ukevent_unsent_file(send, &offset, &len);
+		for (i = 0; c->body[i].fd != send->file_fd; i++)
+			;
+		c->body[i].pos = offset;
+		/* An interest knows why it is short, and goes on when it can. */
+		if (send->result != -ECANCELED) {
+			c->body[i].large = true;
+			conn_ready(io->loop.data, c);
+		}
+		if (c->flying > i)
+			c->flying = i;
+	} else {
+		err = ukevent_unsent(send, &rest, &len);
+		if (send->result != -ECANCELED)
+			c->writable = false;
+		if (c->out_pos > (size_t)(rest - c->out))
+			c->out_pos = rest - c->out;
+	}
+	if (err) {
 		c->failed = true;
 		conn_ready(io->loop.data, c);
 	}
-	c->writable = false;
-	if (c->out_pos > (size_t)(rest - c->out))
-		c->out_pos = rest - c->out;
+}
+
+/* No room for it, or not a file that the kernel sends: if it is the latter, by hand. */
+static void conn_not_sending(struct worker *w, struct conn *c)
+{
+	c->refs--;
+	c->sending = false;
+	c->out_pos = c->out_before;
+	if (c->fd < 0)
+		return;
+	c->body[0].by_hand = true;
+	conn_ready(w, c);
 }
 
 static void conn_change_failed(struct ukevent_loop *loop,
@@ -774,6 +946,10 @@ static void conn_change_failed(struct ukevent_loop *loop,
 {
 	struct conn *c = (struct conn *)(uintptr_t)change->cookie;
 
+	if (change->type == KEVENT_TYPE_SENDFILE) {
+		conn_not_sending(loop->data, c);
+		return;
+	}
 	if (c->fd < 0)
 		return;
 	c->failed = true;
@@ -783,20 +959,27 @@ static void conn_change_failed(struct ukevent_loop *loop,
 /* What was gathered in an earlier turn is sent, or its rest is at out_pos. */
 static void conn_land(struct worker *w, struct conn *c)
 {
+	unsigned int i;
+
 	if (!c->flight || c->flight == w->turn)
 		return;
 	c->flight = 0;
+	conn_unfly(w, c);
+	conn_drop_bodies(c, c->flying);
+	c->flying = 0;
 	if (c->out_pos == c->out_end) {
 		c->out_pos = 0;
 		c->out_end = 0;
+		/* The files that are left have nothing before them. */
+		for (i = 0; i < c->nr_bodies; i++)
+			c->body[i].at = 0;
 	}
 }
 
 /* Is there something to be done as soon as what is under way has been sent? */
 static bool conn_waits(const struct worker *w, const struct conn *c)
 {
-	return c->flight && (c->file >= 0 || c->eof || c->closing ||
-			     w->stopping || OUT_SIZE - c->out_end < HEAD_ROOM);
+	return c->flight && (c->eof || c->closing || w->stopping || !may_answer(c));
 }
 
 /*
@@ -879,7 +1062,7 @@ static int conn_answer(struct worker *w, struct conn *c)
 			c->in_pos += len;
 			conn_moved(w, c, len);
 		}
-		if (c->file >= 0 || OUT_SIZE - c->out_end < HEAD_ROOM)
+		if (!may_answer(c))
 			break;
 		len = head_length(c);
 		if (!len && c->in_end - c->in_pos < IN_SIZE)
@@ -889,30 +1072,16 @@ static int conn_answer(struct worker *w, struct conn *c)
 	return c->in_pos != before;
 }
 
-static int conn_write(struct worker *w, struct conn *c)
+/* A large file by sendfile(), when all before it is out. */
+static int conn_write_body(struct worker *w, struct conn *c)
 {
-	size_t len = c->out_end - c->out_pos;
+	struct body *body = c->body;
+	size_t len = body->end - body->pos;
 	ssize_t n;
 
-	if (c->failed)
+	n = sendfile(c->fd, body->fd, &body->pos, len < FILE_CHUNK ? len : FILE_CHUNK);
+	if (!n)			/* shrunk under our hands */
 		return -1;
-	if (!c->writable || (!len && (c->file < 0 || c->flight)))
-		return 0;
-	if (len && streams) {
-		conn_moved(w, c, len);
-		conn_send(w, c);
-		return 0;
-	}
-	if (len) {
-		n = send(c->fd, c->out + c->out_pos, len,
-			 MSG_NOSIGNAL | (c->file < 0 ? 0 : MSG_MORE));
-	} else {
-		len = c->file_end - c->file_pos;
-		n = sendfile(c->fd, c->file, &c->file_pos,
-			     len < FILE_CHUNK ? len : FILE_CHUNK);
-		if (!n)		/* shrunk under our hands */
-			return -1;
-	}
 	if (n < 0) {
 		if (errno == EINTR)
 			return 1;
@@ -922,15 +1091,57 @@ static int conn_write(struct worker *w, struct conn *c)
 		return 0;
 	}
 	conn_moved(w, c, n);
-	if (c->out_pos < c->out_end) {
-		c->out_pos += n;
-		if (c->out_pos == c->out_end) {
-			c->out_pos = 0;
-			c->out_end = 0;
+	if (body->pos == body->end)
+		conn_sent_body(c);
+	return 1;
+}
+
+/* The kernel sends: gather what may leave with the turn.  Nothing has moved then. */
+static int conn_write_later(struct worker *w, struct conn *c)
+{
+	const struct body *body = c->body;
+
+	if (!c->sending && c->nr_bodies && body->large && !c->flight) {
+		if (!body->by_hand && body->at - c->out_pos <= KEVENT_SENDFILE_MAX_HEADER) {
+			conn_start_sending(w, c);
+			return 0;
 		}
-	} else if (c->file_pos == c->file_end) {
-		close(c->file);
-		c->file = -1;
+		if (c->writable && c->out_pos == body->at)
+			return conn_write_body(w, c);
+	}
+	if (!c->sending && c->writable)
+		conn_send_all(w, c);
+	return 0;
+}
+
+static int conn_write(struct worker *w, struct conn *c)
+{
+	size_t len = c->out_end - c->out_pos;
+	ssize_t n;
+
+	if (c->failed)
+		return -1;
+	if (streams)
+		return conn_write_later(w, c);
+	if (!c->writable || (!len && !c->nr_bodies))
+		return 0;
+	if (!len)
+		return conn_write_body(w, c);
+	n = send(c->fd, c->out + c->out_pos, len,
+		 MSG_NOSIGNAL | (c->nr_bodies ? MSG_MORE : 0));
+	if (n < 0) {
+		if (errno == EINTR)
+			return 1;
+		if (errno != EAGAIN)
+			return -1;
+		c->writable = false;
+		return 0;
+	}
+	conn_moved(w, c, n);
+	c->out_pos += n;
+	if (c->out_pos == c->out_end) {
+		c->out_pos = 0;
+		c->out_end = 0;
 	}
 	return 1;
 }
@@ -963,7 +1174,7 @@ static void conn_run(struct worker *w, struct conn *c)
 		/* Nothing moves any more until the next record. */
 		if (conn_waits(w, c))
 			conn_ready(w, c);
-		if (c->out_end || c->file >= 0)
+		if (c->out_end || c->nr_bodies)
 			return;
 		if (c->eof || (w->stopping && conn_is_idle(c))) {
 			conn_close(w, c);
@@ -1001,6 +1212,36 @@ static void conn_input(struct worker *w, struct conn *c, char *bytes, size_t len
 	}
 	if (!conn_keep(w, c, bytes, len))
 		conn_close(w, c);
+}
+
+/* How far the file is, or that it is sent. */
+static void conn_sendfile_record(struct worker *w, struct conn *c, const struct ukevent *ev)
+{
+	const bool last = ev->flags & KEVENT_REC_LAST;
+
+	if (c->fd >= 0) {
+		conn_moved(w, c, ev->data[0] - c->told);
+		c->told = ev->data[0];
+		if (last) {
+			c->sending = false;
+			if (ev->events & KEVENT_SENDFILE_ERROR &&
+			    KEVENT_SENDFILE_ERRNO(ev->data[1]) == EAGAIN) {
+				/* Swapped out: sendfile() waits for that. */
+				c->out_pos = c->out_before +
+					     KEVENT_SENDFILE_HEADER_SENT(ev->data[1]);
+				c->body[0].pos += ev->data[0];
+				c->body[0].by_hand = true;
+			} else {
+				if (ev->events & (KEVENT_SENDFILE_ERROR |
+						  KEVENT_SENDFILE_EOF))
+					c->failed = true;
+				conn_sent_body(c);
+			}
+			conn_ready(w, c);
+		}
+	}
+	if (last)
+		conn_put(w, c);
 }
 
 static void conn_record(struct worker *w, struct conn *c, const struct ukevent *ev)
@@ -1093,7 +1334,7 @@ static void worker_accept(struct worker *w)
 		/* Not registered, so there will be no LAST. */
 		c = (struct conn *)(uintptr_t)change[i].cookie;
 		conn_close(w, c);
-		conn_free(w, c);
+		conn_put(w, c);
 	}
 }
 
@@ -1126,8 +1367,10 @@ static void worker_record(struct worker *w, const struct ukevent *ev)
 		worker_stop(w, w->stopping || ev->data[1] > 1);
 	} else if (ev->cookie == COOKIE_LISTENER) {
 		w->accept = !w->stopping;
+	} else if (ev->type == KEVENT_TYPE_SENDFILE) {
+		conn_sendfile_record(w, c, ev);
 	} else if (ev->flags & KEVENT_REC_LAST) {
-		conn_free(w, c);
+		conn_put(w, c);
 	} else if (c->fd >= 0 && streams) {
 		conn_record(w, c, ev);
 	} else if (c->fd >= 0) {
@@ -1156,6 +1399,8 @@ static void worker_turn(struct worker *w)
 		      ukevent_dequeue_batch(&w->queue, ev, BATCH, timeout);
 	if (n < 0 && n != -EINTR)
 		die("kevent_wait", -n);
+	while ((c = TAILQ_FIRST(&w->flying)))
+		conn_land(w, c);
 	for (i = 0; i < n; i++)
 		worker_record(w, &ev[i]);
 
@@ -1209,10 +1454,15 @@ static void worker_init(struct worker *w)
 	int ret;
 
 	TAILQ_INIT(&w->ready);
+	TAILQ_INIT(&w->flying);
 	TAILQ_INIT(&w->timed);
 	if (streams)
-		params.flags = KEVENT_CREATE_DATA;
-	ret = ukevent_queue_init(&w->queue, &params);
+		params.flags = KEVENT_CREATE_SENDFILE;
+	ret = streams ? ukevent_queue_init_data(&w->queue, &params) :
+			ukevent_queue_init(&w->queue, &params);
+	if (!ret && streams && !w->queue.data)
+		ret = -EOPNOTSUPP;
+	w->files = params.flags & KEVENT_CREATE_SENDFILE;
 	if (ret < 0)
 		die("kevent_create", -ret);
 	ukevent_io_init(&w->io, &w->queue, conn_change_failed, conn_unsent);
@@ -1317,6 +1567,7 @@ int main(int argc, char **argv)
 	}
 	printf("http-server: %s on port %d, %d thread%s%s\n", root, port,
 	       nr_workers, nr_workers > 1 ? "s" : "",
+	       workers[0].files ? ", the kernel receives and sends, files as well" :
 	       streams ? ", the kernel receives and sends" : "");
 	fflush(stdout);
 

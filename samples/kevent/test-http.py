@@ -26,13 +26,16 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BIG = b"".join(b"%07d\n" % i for i in range(1, 16385))
+LARGE = b"".join(b"%07d\n" % i for i in range(1, 524289))
+BIG = LARGE[:131072]
 PATIENCE = 60           # a guest without hardware virtualisation is slow
 
 
 def site(name):
     if name == "big.txt":
         return BIG
+    if name == "large.txt":
+        return LARGE
     with open(os.path.join(HERE, "www", name), "rb") as f:
         return f.read()
 
@@ -125,10 +128,11 @@ def refused(status, data):
 
 def worker(fields):
     """The number of the worker that answered, and how many there are."""
-    match = re.fullmatch(r"http-server \(worker (\d+) of (\d+)(, stream)?\)",
-                         fields["server"])
+    match = re.fullmatch(r"http-server \(worker (\d+) of (\d+)(, stream)?"
+                         r"(, files)?\)", fields["server"])
     assert match, fields["server"]
-    assert bool(match.group(3)) == (args.mode == "stream"), "another mode"
+    for mode in 3, 4:
+        assert bool(match.group(mode)) == (args.mode == "stream"), "another mode"
     return int(match.group(1)), int(match.group(2))
 
 
@@ -152,6 +156,7 @@ def files_and_types():
                               ("/style.css", "style.css", "text/css"),
                               ("/hello.txt", "hello.txt", "text/plain"),
                               ("/big.txt", "big.txt", "text/plain"),
+                              ("/large.txt", "large.txt", "text/plain"),
                               ("/about/", "about/index.html", "text/html")):
         status, fields, body = get(path)
         assert status == 200, path
@@ -511,7 +516,7 @@ def aborting_clients():
         elif i % 6 == 2:
             c.send(request("/big.txt") * 20)
         elif i % 6 == 3:
-            c.send(request("/big.txt") * 20)
+            c.send((request("/big.txt") + request()) * 20)
             c.fill()
         elif i % 6 == 4:
             c.send(request() * 20)
@@ -609,6 +614,104 @@ def parallel_downloads():
     for t in threads:
         t.join()
     assert not errors, errors
+
+
+@test
+def large_files():
+    """Many at once, with other answers before and behind them."""
+    paths = ["/large.txt", "/hello.txt", "/big.txt", "/none"]
+    errors = []
+
+    def download(seed):
+        rnd = random.Random(seed)
+        order = ["/large.txt"] + [rnd.choice(paths) for _ in range(4)]
+        rnd.shuffle(order)
+        heads = [rnd.random() < 0.2 for _ in order]
+        try:
+            with Client(rcvbuf=rnd.choice((None, 4096, 65536))) as c:
+                c.send("".join(request(path, "HEAD" if head else "GET")
+                               for path, head in zip(order, heads)))
+                if seed % 3 == 0:
+                    c.sock.shutdown(socket.SHUT_WR)
+                for path, head in zip(order, heads):
+                    status, fields, body = c.answer(head)
+                    if path == "/none":
+                        assert status == 404
+                    elif head:
+                        assert int(fields["content-length"]) == len(
+                            site(path[1:])) and not body
+                    else:
+                        assert body == site(path[1:]), path
+                if seed % 3 == 0:
+                    assert c.at_end()
+                else:
+                    c.send(request())       # it is kept
+                    assert c.answer()[2] == site("hello.txt")
+        except Exception as e:
+            errors.append((seed, e))
+
+    threads = [threading.Thread(target=download, args=(i,)) for i in range(16)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not errors, errors
+
+
+@test
+def small_files_between_errors():
+    """Answers with and without files, more than the server keeps at a time."""
+    rnd = random.Random(7)
+    order = [rnd.choice(("/", "/hello.txt", "/style.css", "/none", "/%zz",
+                         "/about")) for _ in range(500)]
+    wanted = {"/none": 404, "/%zz": 400, "/about": 301}
+    with Client() as c:
+        c.send("".join(request(path) for path in order))
+        for path in order:
+            status, _, body = c.answer()
+            assert status == wanted.get(path, 200), path
+            if status == 200:
+                assert body == site(path[1:] or "index.html"), path
+
+
+@test
+def clients_that_go_away_in_a_large_file():
+    """In the middle, in any way; nothing of that reaches anybody else."""
+    for i in range(40):
+        c = Client(rcvbuf=4096 if i % 2 else None)
+        c.send(request("/large.txt") * (1 + i % 3) + request())
+        for _ in range(i % 5):
+            c.fill()
+        if i % 4 == 0:
+            c.reset()
+        elif i % 4 == 1:
+            c.sock.close()              # with bytes unread: a reset
+        elif i % 4 == 2:
+            c.sock.shutdown(socket.SHUT_RD)
+            c.sock.close()
+        else:
+            c.sock.shutdown(socket.SHUT_WR)
+            c.fill()
+            c.reset()
+        if i % 10 == 9:
+            alive()
+    assert get("/large.txt")[2] == LARGE
+
+
+@test
+def slow_client_gets_a_large_file():
+    """One that takes longer than the time limit, but gets on."""
+    with Client(rcvbuf=4096) as c:
+        c.send(request("/large.txt") + request())
+        start = time.monotonic()
+        step = len(LARGE) // 50
+        for end in range(step, len(LARGE), step):
+            while len(c.buf) < end:
+                c.fill()
+            time.sleep(args.timeout * 1.5 / 50)
+        assert c.answer()[2] == LARGE
+        print("# in %.1f s" % (time.monotonic() - start))
+        assert c.answer()[2] == site("hello.txt")
 
 
 @test
