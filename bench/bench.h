@@ -40,6 +40,7 @@ struct bench {
 	unsigned int		next;		/* first active of the next round */
 	bool			same;		/* that never changes */
 	unsigned int		collected;
+	uint64_t		client_calls;	/* of the system, if it counts them */
 	int			*fd;
 	int			*clients;	/* TCP: the other ends of fd[] */
 
@@ -77,7 +78,8 @@ struct run {
 extern const struct run eventfd_runs[], echo_runs[], pingpong_runs[],
 			timers_runs[], spin_runs[], change_runs[],
 			memory_runs[], producers_runs[], notify_runs[],
-			sleepers_runs[], bulk_runs[], acks_runs[];
+			sleepers_runs[], bulk_runs[], acks_runs[], file_runs[],
+			cold_runs[];
 
 _Noreturn void die(const char *what);
 _Noreturn void die_of(const char *reason);
@@ -108,11 +110,16 @@ void kevent_socket_queue(struct bench *b);
 void poll_queue(struct bench *b);
 
 /*
- * A queue with a data area of so many bytes, 0 for the default, and room for BATCH
- * sends.  flags: KEVENT_LATE or 0; most, share: parameters of the interests, 0 for the
+ * A queue made with KEVENT_CREATE_DATA or KEVENT_CREATE_SENDFILE, and room for BATCH
+ * sends; with a data area of so many bytes, 0 for the default.
+ */
+void kevent_io_make(struct bench *b, uint32_t flags, uint64_t data_size);
+void kevent_data_make(struct bench *b, uint64_t data_size);
+
+/*
+ * flags: KEVENT_LATE or 0; most, share: parameters of the interests, 0 for the
  * defaults.
  */
-void kevent_data_make(struct bench *b, uint64_t data_size);
 void kevent_stream_add_all(struct bench *b, uint32_t flags, uint32_t most,
 			   uint32_t share);
 _Noreturn void kevent_unexpected(const struct ukevent *record);

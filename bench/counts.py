@@ -199,12 +199,51 @@ class Sched:
         }
 
 
+class Cold:
+    """Several runs of a file that is not cached, with an echo beside it."""
+
+    def __init__(self, runs):
+        self.workload = runs[0]['workload']
+        self.mode = runs[0]['mode']
+        of = lambda what: sorted(int(r[what]) for r in runs)
+        self.figures = {what: of(what) for what in
+                        ('blocked', 'longest', 'echoes', 'echo_max', 'ns')}
+        self.figures['echo_mean'] = sorted(int(r['echo_sum']) / max(1, int(r['echoes']))
+                                           for r in runs)
+
+    def median(self, what):
+        return statistics.median(self.figures[what])
+
+    def most(self, what):
+        return self.figures[what][-1]
+
+    def has(self, what):
+        """Who sends in the call that waits cannot tell why it sleeps."""
+        if what in ('blocked', 'longest'):
+            return self.most('longest') > 0
+        return self.most('echoes') > 0
+
+    def place(self):
+        return self.workload
+
+    def as_dict(self):
+        return {
+            'workload': self.workload, 'mode': self.mode,
+            'blocked_per_file': self.figures['blocked'],
+            'ns_of_longest_call': self.figures['longest'],
+            'echoes_per_file': self.figures['echoes'],
+            'ns_of_longest_echo': self.figures['echo_max'],
+            'ns_per_echo': self.figures['echo_mean'],
+            'ns_per_cold_file': self.figures['ns'],
+        }
+
+
 # Cases that print a line for each of several runs.
-OF_RUNS = {'BENCH-SCHED': Sched, 'BENCH-ACKS': Acks}
+OF_RUNS = {'BENCH-SCHED': Sched, 'BENCH-ACKS': Acks, 'BENCH-COLD': Cold}
 
 
 class Case:
-    def __init__(self, fields, windows, symbols):
+    def __init__(self, fields, windows, client, symbols):
         self.workload = fields['workload']
         self.mode = fields['mode']
         self.registered = int(fields['registered'])
@@ -235,6 +274,11 @@ class Case:
         # an mfence is what else may be used where a locked operation is
         self.locked = (self.window.locked + self.window.fences) / self.events
         self.entries = self.window.syscalls / self.rounds
+        # per event; of all windows, as is what the client counted
+        self.server_entries = None
+        if client:
+            self.server_entries = ((sum(w.syscalls for w in windows) - client) /
+                                   len(windows) / self.events)
         self.copying = sum(
             insns for (_, name), (insns, _, _)
             in self.window.functions(symbols).items()
@@ -262,6 +306,7 @@ class Case:
             'locked_per_event': self.locked,
             'copying_per_event': self.copying,
             'kernel_entries_per_round': self.entries,
+            'server_entries_per_event': self.server_entries,
         }
 
 
@@ -310,9 +355,9 @@ class Run:
             os.path.join(directory, f'windows{suffix}.txt'))
         self._pools = {}
         self._read()
-        for fields, windows, ipis in self._pools.values():
+        for fields, windows, ipis, client in self._pools.values():
             self._add(Spin(fields, windows, ipis) if self._spins
-                      else Case(fields, windows, symbols))
+                      else Case(fields, windows, client, symbols))
 
     def _add(self, case):
         self.cases[case.place(), case.mode] = case
@@ -365,6 +410,7 @@ class Run:
             # what was run several times counts as one
             same = tuple(described[key] for key in
                          ('workload', 'mode', 'registered', 'active', 'rounds'))
-            pool = self._pools.setdefault(same, [described, [], 0])
+            pool = self._pools.setdefault(same, [described, [], 0, 0])
             pool[1] += windows
             pool[2] += int(described['ipis'])
+            pool[3] += int(described['client'])

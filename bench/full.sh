@@ -13,7 +13,7 @@ dir=${BENCH_OUT:-$OUT/bench}
 
 # From run to run: another boot, where each case finds what others have left.
 step "bench: once more, in reverse order"
-cat "$TOP/bench/cases" <(grep -E '^(echo:|bulk)' "$TOP/bench/cases-full") | tac |
+cat "$TOP/bench/cases" <(grep -E '^(echo:|bulk|file:)' "$TOP/bench/cases-full") | tac |
 	grep -vE '^(spin-|smp-|memory|sleepers)' >"$dir/cases.again"
 BENCH_OUT=$dir/again "$TOP/bench/measure.sh" "$dir/cases.again"
 

@@ -17,6 +17,7 @@
 # BENCH_OUT: where the results go, build/bench if not set.
 # BENCH_STALL: seconds for one case; then the guest counts as hanging.
 . "$(dirname "$0")/../scripts/lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
 
 if (($#)); then cases=("$@"); else cases=("$TOP/bench/cases"); fi
 bzimage=${BZIMAGE:-$OUT/plain/bzImage}
@@ -30,6 +31,7 @@ need qemu-system-x86_64 qemu-system-x86
 need gcc gcc
 need nm binutils
 need cpio cpio
+need mkfs.ext4 e2fsprogs
 need python3 python3
 if [[ ! -e $(gcc -print-file-name=libc.a 2>/dev/null) ]]; then missing+=(libc6-dev); fi
 if [[ ! -e $(gcc -print-file-name=liburing.a 2>/dev/null) ]]; then missing+=(liburing-dev); fi
@@ -51,6 +53,17 @@ step "bench: building the workloads and the counting plugin"
 gcc -std=gnu11 -O2 -Wall -Wextra -Wno-missing-field-initializers -static -no-pie -pthread \
 	-isystem "$TOP/include/uapi" -o "$dir/workloads" "$TOP"/bench/*.c -luring
 gcc -std=gnu11 -O2 -Wall -Wextra -shared -fPIC -o "$dir/insn.so" "$TOP/bench/plugin/insn.c"
+
+# Files that are sent, named by their sizes.  The guest copies this to a disk of its
+# own, see disk.c.
+mkdir -p "$dir/files"
+for size in 4096 131072 4194304 8388608; do
+	head -c "$size" /dev/zero | tr '\0' k >"$dir/files/$size"
+done
+rm -f "$dir/disk.img"
+truncate -s 24M "$dir/disk.img"
+logged bench-disk mkfs.ext4 -q -F -O ^has_journal -d "$dir/files" "$dir/disk.img"
+rm -r "$dir/files"
 
 {
 	qemu-system-x86_64 --version | head -n 1
@@ -82,12 +95,17 @@ boot()
 {
 	local suffix=$1 vcpus=$2 total ended before='' since=$EPOCHSECONDS status=0
 	local console=$dir/console$suffix.log qemu_log=$dir/qemu$suffix.log root=$dir/guest$suffix
+	local files=(init cases)
 	shift 2
 	[[ -f $dir/cases$suffix.txt ]] || return 0
 	mkdir -p "$root"
 	cp "$dir/workloads" "$root/init"
 	cp "$dir/cases$suffix.txt" "$root/cases"
-	(cd "$root" && printf '%s\n' init cases | cpio --quiet -o -H newc -R 0:0) |
+	if grep -qE '^(file|cold):' "$root/cases"; then
+		files+=(disk.img)
+		ln -f "$dir/disk.img" "$root/disk.img"
+	fi
+	(cd "$root" && printf '%s\n' "${files[@]}" | cpio --quiet -o -H newc -R 0:0) |
 		gzip -1 >"$dir/initramfs$suffix.gz"
 
 	total=$(wc -l <"$root/cases")
@@ -97,7 +115,7 @@ boot()
 		-cpu max,erms=off,fsrm=off -m 1024 \
 		-nodefaults -no-reboot -display none -serial "file:$console" \
 		-kernel "$dir/bzImage" -initrd "$dir/initramfs$suffix.gz" \
-		-append 'console=ttyS0 quiet panic=-1 no_timer_check noreplace-smp nokaslr' \
+		-append "console=ttyS0 quiet panic=-1 no_timer_check noreplace-smp nokaslr $null_blk" \
 		-plugin "file=$dir/insn.so,out=$dir/windows$suffix.txt" \
 		</dev/null >"$qemu_log" 2>&1 &
 	emulator=$!
@@ -117,6 +135,9 @@ boot()
 	*) die "the emulator failed with status $status, see $(short "$qemu_log")" ;;
 	esac
 }
+
+# A disk in memory: each request is answered 8 ms later, by a timer.
+null_blk='null_blk.gb=1 null_blk.memory_backed=1 null_blk.irqmode=2 null_blk.completion_nsec=8000000'
 
 boot '' 1 -accel tcg -icount shift=0,sleep=off
 boot -smp 2 -accel tcg,thread=multi

@@ -13,6 +13,7 @@ import base64
 import html
 import json
 import os
+import statistics
 import sys
 
 sys.dont_write_bytecode = True      # not beside the sources
@@ -127,6 +128,34 @@ def streams(rows):
                       ', '.join(f'{m} {v:.1f}' for m, v in r['figures'].items()),
                       f"at most {r['at_most']} more than {r['peer']}", verdict(r)])
     return table(['row', 'work', 'figures', 'target', 'verdict'], lines, 3)
+
+
+def files(rows):
+    lines = [[r['row'], r['what'] + ": server's kernel entries per file",
+              ', '.join(f'{m} {v:.2f}' for m, v in r['figures'].items()),
+              f"at most {limit(r['at_most'])} x {r['peer']}", verdict(r)]
+             for r in rows['served']]
+    lines += [[r['row'], f"{r['what']}, worst of all runs, {r['mode']}",
+               ', '.join(f"{m} {v:{'.3f' if r['unit'] else '.0f'}}"
+                         for m, v in r['figures'].items()),
+               f"at most {r['at_most']} {r['unit']}".strip(), verdict(r)]
+              for r in rows['cold']]
+    return table(['row', 'work', 'figures', 'target', 'verdict'], lines, 3)
+
+
+def cold(cases):
+    middle = lambda c, key, scale=1e6, form='.3f': format(
+        statistics.median(c[key]) / scale, form)
+    return table(['workload', 'mode', 'blocked', 'longest call, ms', 'longest echo, ms',
+                  'mean', 'echoes', 'file, ms'],
+                 [[c['workload'], c['mode'],
+                   *([middle(c, 'blocked_per_file', 1, '.0f'),
+                      middle(c, 'ns_of_longest_call')]
+                     if any(c['ns_of_longest_call']) else ['-', '-']),
+                   middle(c, 'ns_of_longest_echo'), middle(c, 'ns_per_echo'),
+                   middle(c, 'echoes_per_file', 1, '.0f'),
+                   middle(c, 'ns_per_cold_file', form='.1f')]
+                  for c in cases if 'ns_per_cold_file' in c])
 
 
 def spins(rows):
@@ -256,6 +285,12 @@ def main():
               'counts three for eight bytes here, its copy to a program one; on a '
               'processor with erms and fsrm both are the same.</p>\n', uncopied(rows['uncopied'])]
     parts += [figure(p, where) for p in plots.streams(cases)]
+    parts += ['<h2>Files</h2>\n', files(rows),
+              '<p>Not cached: medians of the runs.  "blocked": sleeps of the server in '
+              'calls that are not to wait.  Mode readahead only submits the reads, with '
+              'the copy that this disk makes of them; its "file" is the sum.</p>\n',
+              cold(cases)]
+    parts += [figure(p, where) for p in plots.files(cases)]
     parts += ['<h2>Locked operations per event</h2>\n', locks(rows['locks'])]
     parts += ['<h2>A consumer that spins: system calls and IPIs per event</h2>\n'
               '<p>Two vCPUs; not instructions, but counters.</p>\n',

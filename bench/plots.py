@@ -15,6 +15,10 @@ COLOURS = {
     'uring-defer-peek': '#88ccaa', 'uring-recv': '#aa4499',
     'uring-defer-recv': '#cc79a7', 'poll': '#888888', 'floor': '#444444', 'at most': '#cccccc',
     'kevent-stream': '#001f66', 'kevent-stream-late': '#6633cc',
+    'kevent-sendfile': '#009e73', 'kevent-stream-sendfile': '#004d38',
+    'kevent-send-file': '#6633cc', 'kevent-stream-send-file': '#9966dd',
+    'kevent-sendfile-poll': '#77ccaa', 'uring-defer-splice': '#cc79a7',
+    'readahead': '#888888',
     'kevent-stream-send': '#0099aa', 'kevent-send': '#99bbee', 'recv': '#444444',
 }
 
@@ -239,3 +243,28 @@ def streams(cases):
                    c['copying_per_event']))]),
     ]
     return [b for b in wanted if any(values for _, values in b.groups)]
+
+
+def files(cases):
+    groups = []
+    for workload, size in (('file:4096', '4 KiB'), ('file:131072', '128 KiB'),
+                           ('file:8388608', '8 MiB'), ('memfile:131072', '128 KiB, tmpfs'),
+                           ('scatfile:131072', '128 KiB, scattered')):
+        for n in (1, 16):
+            of = {c['mode']: c['instructions_per_event']['median'] for c in cases
+                  if measured(c, workload, active=n)}
+            if 'epoll-et' in of:
+                groups.append((f'{size}, {n}',
+                               {m: v / of['epoll-et'] for m, v in of.items()}))
+    cold = [(label, values) for key, label in (('ns_of_longest_echo', 'longest echo'),
+                                               ('ns_per_cold_file', 'file'))
+            for _, values in of_modes([c for c in cases if c['mode'] != 'readahead'],
+                                      key, [('cold:4194304', label)], 1e-6)]
+    wanted = [
+        Bars('files', 'a cached file on request, connections', 'of epoll + sendfile',
+             'Instructions of client and server.  The client discards the bytes, which '
+             'nobody copies.', groups),
+        Bars('cold', 'a cold file of 4 MiB, and an echo beside it', 'ms',
+             "The emulated machine's time.  Its disk answers after 8 ms.", cold),
+    ]
+    return [b for b in wanted if b.groups]

@@ -105,7 +105,7 @@ static void missing(const char *what)
 	die_unless_missing(what);
 }
 
-void kevent_data_make(struct bench *b, uint64_t data_size)
+void kevent_io_make(struct bench *b, uint32_t flags, uint64_t data_size)
 {
 	struct kevent_params params = { .nr_expected = b->registered };
 	struct ukevent_queue *q = &b->queue;
@@ -114,12 +114,15 @@ void kevent_data_make(struct bench *b, uint64_t data_size)
 	/* An unknown flag would only be a wrong one. */
 	if (!ret) {
 		ukevent_queue_exit(q);
-		if (!(params.features & KEVENT_FEAT_DATA))
+		if (flags & KEVENT_CREATE_DATA && !(params.features & KEVENT_FEAT_DATA))
 			missing("kevent_create, a data area");
+		if (flags & KEVENT_CREATE_SENDFILE &&
+		    !(params.features & KEVENT_FEAT_SENDFILE))
+			missing("kevent_create, files");
 		if (!(params.features & KEVENT_FEAT_SEND))
 			missing("kevent_send");
 		params = (struct kevent_params) {
-			.flags = KEVENT_CREATE_DATA,
+			.flags = flags,
 			.nr_expected = b->registered,
 			.data_size = data_size,
 		};
@@ -129,13 +132,21 @@ void kevent_data_make(struct bench *b, uint64_t data_size)
 		errno = -ret;
 		die_unless_missing("kevent_create");
 	}
-	b->data = mmap(NULL, params.data_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       q->fd, params.data_mmap_offset);
-	if (b->data == MAP_FAILED)
-		die("mmap, the data area");
-	b->release = (uint32_t *)((char *)q->consumer_map + params.release_offset);
+	if (flags & KEVENT_CREATE_DATA) {
+		b->data = mmap(NULL, params.data_size, PROT_READ | PROT_WRITE,
+			       MAP_SHARED, q->fd, params.data_mmap_offset);
+		if (b->data == MAP_FAILED)
+			die("mmap, the data area");
+		b->release = (uint32_t *)((char *)q->consumer_map +
+					  params.release_offset);
+	}
 	b->record_buf = get_memory(BATCH, sizeof(*b->record_buf));
 	b->sends = get_memory(BATCH, sizeof(*b->sends));
+}
+
+void kevent_data_make(struct bench *b, uint64_t data_size)
+{
+	kevent_io_make(b, KEVENT_CREATE_DATA, data_size);
 }
 
 void kevent_stream_add_all(struct bench *b, uint32_t flags, uint32_t most,

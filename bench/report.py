@@ -31,7 +31,7 @@ import targets  # noqa: E402
 LEGEND = '''\
 Instructions per event, kernel and user, of the whole machine: from write()
 until the event is consumed (P1 to P3), from a client's request until it has the
-answer (P4, D1 to D6), until a woken consumer has answered (P5), of one change (P7,
+answer (P4, D1 to D6, D13), until a woken consumer has answered (P5), of one change (P7,
 P13), from arming a timer until its expiration is collected (P8), of 64 KiB from
 write to receipt (D7); bytes per interest (P9).
 The floor knows for free which descriptor is ready.  "room": the part of the way
@@ -110,6 +110,47 @@ def print_entered(out, rows):
              for r in rows]
     print_table(out, ['row', "server's kernel entries per round", 'kevent', *peers,
                       'at most', 'verdict'], lines)
+
+
+def print_served(out, rows):
+    modes = list(dict.fromkeys(m for r in rows for m in r['figures']))
+    if not modes:
+        return
+    lines = [[r['row'], r['what'],
+              *(number(r['figures'].get(m), '.2f') for m in modes),
+              number(r.get('ratio'), '.3f'), f"{limit(r['at_most'])} x {r['peer']}",
+              r.get('verdict', 'not measured')]
+             for r in rows]
+    print_table(out, ['row', "server's kernel entries per file", *modes, 'ratio',
+                      'at most', 'verdict'], lines)
+
+
+def print_cold(out, rows, cases):
+    colds = [c for c in cases.values() if isinstance(c, counts.Cold)]
+    if not colds:
+        return
+    print('A file that is not cached, on a disk that answers 8 ms later, and an echo '
+          'beside it: the median of\nthe runs.  "blocked": sleeps of the server in '
+          'calls that are not to wait; readahead only submits\nthe reads, 128 KiB a '
+          'call, with the copy that this disk makes of them; its "file" is the sum.',
+          file=out)
+    lines = []
+    for c in colds:
+        of = lambda what, form, scale=1: (f'{c.median(what) / scale:{form}}'
+                                          if c.has(what) else '-')
+        lines.append([c.workload, c.mode, of('blocked', '.0f'),
+                      of('longest', '.3f', 1e6), of('echo_max', '.3f', 1e6),
+                      of('echo_mean', '.3f', 1e6), of('echoes', '.0f'),
+                      f"{c.median('ns') / 1e6:.1f}"])
+    print_table(out, ['workload', 'mode', 'blocked', 'longest call, ms',
+                      'longest echo, ms', 'mean', 'echoes', 'file, ms'], lines)
+    lines = [[r['row'], f"{r['what']}, {r['mode']}",
+              number(r['figures'].get(r['mode']), '.3f' if r['unit'] else '.0f'),
+              number(r['figures'].get('epoll-et'), '.3f' if r['unit'] else '.0f'),
+              f"{r['at_most']} {r['unit']}".strip(), r.get('verdict', 'not measured')]
+             for r in rows]
+    print_table(out, ['row', 'worst of all runs', 'kevent', 'epoll-et', 'at most',
+                      'verdict'], lines)
 
 
 def print_acks(out, acks, nagle):
@@ -273,6 +314,8 @@ def write_text(path, about, rows, cases, native, skipped):
         print_uncopied(out, rows['uncopied'])
         print_locks(out, rows['locks'])
         print_entered(out, rows['entered'])
+        print_served(out, rows['served'])
+        print_cold(out, rows['cold'], cases)
         print_acks(out, rows['acks'], rows['nagle'])
         print_more(out, rows['more'])
         print_flat(out, rows['flat'])

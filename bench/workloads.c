@@ -21,8 +21,8 @@
  * Here is what all share, but for the queues, which are in queues.c and
  * uring.c, and connections, in tcp.c.  Adding a workload or a mode means its
  * functions and its lines in one of the tables: in eventfd.c, producers.c, echo.c,
- * bulk.c, acks.c, pingpong.c, change.c, timers.c, notify.c, sleepers.c, memory.c or
- * spin.c.
+ * bulk.c, acks.c, file.c, cold.c, pingpong.c, change.c, timers.c, notify.c, sleepers.c,
+ * memory.c or spin.c.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -48,7 +48,7 @@
 static const struct run *const all_runs[] = {
 	eventfd_runs, echo_runs, pingpong_runs, timers_runs, spin_runs,
 	change_runs, memory_runs, producers_runs, notify_runs, sleepers_runs,
-	bulk_runs, acks_runs,
+	bulk_runs, acks_runs, file_runs, cold_runs,
 };
 
 _Noreturn void die(const char *what)
@@ -224,6 +224,7 @@ static unsigned long measure(const struct run *run, struct bench *b,
 	prepare(run, b);
 	run->rounds(b);
 	b->collected = 0;
+	b->client_calls = 0;
 	if (CPU_COUNT(&cpus) > 1)
 		ipis = count_ipis();
 
@@ -313,9 +314,9 @@ static int run_case(char **arg)
 				return 0;
 			}
 			ipis = measure(run, &b, windows);
-			printf("BENCH workload=%s mode=%s registered=%u active=%u rounds=%u windows=%u ipis=%lu\n",
+			printf("BENCH workload=%s mode=%s registered=%u active=%u rounds=%u windows=%u ipis=%lu client=%lu\n",
 			       workload, mode, b.registered, b.active,
-			       b.rounds, windows, ipis);
+			       b.rounds, windows, ipis, b.client_calls);
 			/* second threads are not asked to end */
 			return 0;
 		}
