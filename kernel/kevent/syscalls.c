@@ -403,7 +403,8 @@ static int kevent_apply_chunk(struct kevent_user *user, struct kevent_chunk *chu
 			kevent_skip(chunk, i);
 		ret = change->result ?: kevent_apply(user, entry);
 		change->result = ret;
-		if (ret)
+		/* Of what has ended already a REMOVE has what it is for. */
+		if (ret && (ret != -ENOENT || change->op != KEVENT_OP_REMOVE))
 			*failed = true;
 	}
 	chunk->before = chunk->changes[nr - 1].result;

@@ -729,7 +729,8 @@ struct kevent_params {
  * @changes: user address of an array of struct kevent_change
  * @change_size: bytes per entry; 0 without changes
  * @changes_done: out: entries applied, written if @nr_changes is not 0.  The
- *	call does not sleep if one of them failed, and fails with ``-EINTR``
+ *	call does not sleep if one of them failed, but for a REMOVE with
+ *	``-ENOENT``, whose interest has ended already; and fails with ``-EINTR``
  *	rather than to be restarted when interrupted after applying any
  * @busy_poll_usecs: place of the time to poll network devices before the sleep;
  *	must be 0

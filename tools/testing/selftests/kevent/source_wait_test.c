@@ -272,6 +272,29 @@ TEST_F(turn, failed_entry)
 	EXPECT_NOTHING(q);
 }
 
+/* What is to be removed, and has ended already, keeps nobody awake. */
+TEST_F(turn, removed_before)
+{
+	struct kevent_change c[2] = {
+		make_user(KEVENT_OP_REMOVE, 9, 0, 0),
+		make_typed(KEVENT_OP_REMOVE, KEVENT_TYPE_POLL, 0, 0, 0, 0),
+	};
+
+	c[1].id = 1ULL << 40;
+	ASSERT_EQ(0, ukevent_set_timer(&self->q, KEVENT_OP_ADD, 5, NSEC_PER_MSEC, 0,
+				       CLOCK_MONOTONIC, 0, 50));
+	ASSERT_EQ(1, ukevent_wait(&self->q, 1, UKEVENT_FOREVER));
+	ASSERT_EQ(1, (int)ukevent_take(&self->q, self->buf, 8));
+	ASSERT_EQ(0, ukevent_set_timer(&self->q, KEVENT_OP_MODIFY, 5,
+				       30 * NSEC_PER_MSEC, 0, CLOCK_MONOTONIC, 0, 51));
+	with_changes(&self->a, c, 2);
+	EXPECT_EQ(1, wait_take(&self->q, self->buf, 1, &self->a));
+	EXPECT_EQ(2U, self->a.changes_done);
+	EXPECT_EQ(-ENOENT, c[0].result);
+	EXPECT_EQ(-ENOENT, c[1].result);
+	EXPECT_EQ(51ULL, self->buf[0].cookie);
+}
+
 /* The array ends in a page that is not there: two are done, no sleep. */
 TEST_F(turn, faulting_changes)
 {
