@@ -477,12 +477,12 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		idle = !unread && !timed_out && min_nr &&
 		       kevent_is_idle(user) && !signal_pending(current);
 		/*
-		 * Who is woken because there are enough collected before.  Who has no
-		 * ring does not see PENDING, and is told of one if there is one.
+		 * Who is woken because there are enough collected before.  Who asks
+		 * for a number has as many looked at, whether it sleeps or not.  Who has
+		 * no ring does not see PENDING, and is told of one if there is one.
 		 */
 		if (!idle && (unread < min_nr || !min_nr))
-			unread = kevent_collect(user, timed_out || !min_nr ?
-						user->noring : min_nr,
+			unread = kevent_collect(user, min_nr ?: user->noring,
 						spec->budget);
 		if (unread >= min_nr || timed_out)
 			break;

@@ -136,6 +136,28 @@ static void check_library(struct __test_metadata *_metadata,
 	EXPECT_LE(batch * entries, total);
 }
 
+/* Who asks for all of them is told of all, whether it would sleep or not. */
+TEST_F(level, all_at_once)
+{
+	struct kevent_wait_args args;
+	int i, round, n;
+
+	memset(&args, 0, sizeof(args));
+	for (round = 0; round < 3; round++) {
+		if (variant->noring) {
+			n = sys_kevent_get_events(self->q.fd, self->buf, self->nr, 1024,
+						  &args, sizeof(args));
+		} else {
+			n = sys_kevent_wait(self->q.fd, self->nr, &args, sizeof(args));
+			ASSERT_EQ(n, (int)ukevent_take(&self->q, self->buf, 1024));
+		}
+		ASSERT_EQ(self->nr, n);
+		for (i = 0; i < n; i++)
+			EXPECT_EQ(round, self->told[self->buf[i].cookie]++);
+	}
+	EXPECT_EQ(self->nr, drain(self->fds, self->nr));
+}
+
 /* P12: as many for each call as there are and as fit, and each in its turn. */
 TEST_F(level, all_stay_ready)
 {
