@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# Sourced by the programs' scripts, in the Debian root.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C TMPDIR=/tmp
+here=/integrations
+failures=0
+
+# shim MODE COMMAND...: epoll: without the library; exact, ring: with it in that mode;
+# off: with it, to count
+shim()
+{
+	local mode=$1
+	shift
+	case $mode in
+	epoll) "$@" ;;
+	*) KEVENT_EPOLL=$mode KEVENT_EPOLL_STATS=/tmp/stats LD_PRELOAD=$here/libkevent-epoll.so "$@" ;;
+	esac
+}
+
+# counted NAME: what the library counted so far, in the order of enum ke_count
+counted()
+{
+	local names=(waits entries asks told records dropped ctls changes sets epolls) values i
+	read -ra values < <(od -A n -v -w80 -t u8 /tmp/stats 2>/dev/null || true)
+	for i in "${!names[@]}"; do
+		if [[ ${names[i]} = "$1" ]]; then echo "${values[i]:-0}"; fi
+	done
+}
+forget_counts() { rm -f /tmp/stats; }
+
+# report PROGRAM MODE TEXT: a line that the host looks for
+report() { printf 'RESULT %s %s: %s\n' "$1" "$2" "$3"; }
+report_counts()
+{
+	local waits
+	waits=$(counted waits)
+	report "$1" "$2" "$(awk -v w="$waits" -v e="$(counted entries)" -v a="$(counted asks)" -v t="$(counted told)" \
+		-v d="$(counted dropped)" -v c="$(counted ctls)" -v s="$(counted sets)" -v p="$(counted epolls)" 'BEGIN {
+		printf "%d epoll_wait, %d entries + %d polls = %.3f each, %d events, %d dropped, %d epoll_ctl, %d sets, %d of epoll",
+			w, e, a, w ? (e + a) / w : 0, t, d, c, s, p }')"
+}
+fail() { failures=$((failures + 1)); printf 'FAILED %s\n' "$*"; }
+
+# until_answers PORT
+until_answers()
+{
+	local i
+	for ((i = 0; i < 200; i++)); do
+		if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return; fi
+		sleep 0.1
+	done
+	fail "nobody answers at port $1"
+	return 1
+}
+# ended PID: wait for it, kill it if that takes too long
+ended()
+{
+	local i
+	for ((i = 0; i < 100; i++)); do
+		if ! kill -0 "$1" 2>/dev/null; then break; fi
+		sleep 0.1
+	done
+	kill -9 "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+}

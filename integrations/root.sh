@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# root.sh: a Debian root for the guest, from packages, and libuv's test program from
+# its source package, in the cache.  Packages are unpacked, not installed, and the
+# system's own apt configuration is only read.
+#   prints the directory
+. "$(dirname "$0")/../scripts/lib.sh"
+
+dir=$CACHE/integrations
+root=$dir/root apt=$dir/apt
+packages=(memcached redis-server redis-tools lighttpd nginx-light wrk python3.11-minimal
+	python3.11 libpython3.11-testsuite coreutils bash procps netcat-openbsd)
+# Versions that what is known about their tests is about.
+versions=(memcached=1.6.18 redis-server=5:7.0 lighttpd=1.4.69 nginx-light=1.22 python3.11=3.11.2 libuv1=1.44.2)
+
+command -v apt-get >/dev/null || die "integrations take their programs from Debian packages: no apt-get here"
+for tool in dpkg-deb dpkg-source cmake:cmake; do
+	command -v "${tool%:*}" >/dev/null || die "integrations: ${tool%:*} is missing, see packages dpkg-dev and cmake"
+done
+
+configure_apt()
+{
+	local file
+	rm -rf "$apt"
+	mkdir -p "$apt"/{etc/apt.conf.d,etc/preferences.d,etc/sources.list.d,state/lists/partial,cache/archives/partial}
+	: >"$apt/status"
+	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[[ ! -f $file ]] || sed -nE 'p; s/^deb /deb-src /p' "$file" >"$apt/etc/sources.list.d/$(basename "${file%.list}").list"
+	done
+	for file in /etc/apt/sources.list.d/*.sources; do
+		[[ ! -f $file ]] || sed -E 's/^Types:.*/Types: deb deb-src/' "$file" >"$apt/etc/sources.list.d/$(basename "$file")"
+	done
+	cat >"$apt/config" <<-END
+		Dir::Etc "$apt/etc";
+		Dir::Etc::Trusted "/etc/apt/trusted.gpg";
+		Dir::Etc::TrustedParts "/etc/apt/trusted.gpg.d";
+		Dir::State "$apt/state";
+		Dir::State::status "$apt/status";
+		Dir::Cache "$apt/cache";
+		APT::Install-Recommends "false";
+		APT::Sandbox::User "root";
+	END
+}
+fetch_packages()
+{
+	export APT_CONFIG=$apt/config
+	apt-get -q update
+	apt-get -y -q --download-only install "${packages[@]}"
+	(cd "$dir" && rm -rf libuv1-* libuv1_* && apt-get -q --only-source source libuv1)
+}
+unpack()
+{
+	local deb
+	rm -rf "$root.tmp"
+	mkdir -p "$root.tmp"
+	for deb in "$apt"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$root.tmp"; done
+	mkdir -p "$root.tmp"/{proc,sys,dev,tmp,run,root,var/log/nginx,var/lib/nginx}
+	rm -rf "$root.tmp"/usr/share/{doc,man,locale,perl,info} "$root.tmp"/usr/lib/python3.11/test/{__pycache__,cjkencodings} \
+		"$root.tmp"/usr/lib/x86_64-linux-gnu/gconv
+	printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\nwww-data:x:33:33:www:/:/bin/false\n' >"$root.tmp/etc/passwd"
+	printf 'root:x:0:\nnogroup:x:65534:\nwww-data:x:33:\ntty:x:5:\n' >"$root.tmp/etc/group"
+	printf '127.0.0.1 localhost\n::1 localhost\n' >"$root.tmp/etc/hosts"
+	rm -rf "$root"
+	mv "$root.tmp" "$root"
+}
+build_libuv()
+{
+	local source
+	source=$(echo "$dir"/libuv1-*)
+	cmake -S "$source" -B "$dir/libuv" -DCMAKE_BUILD_TYPE=Release -DLIBUV_BUILD_BENCH=OFF
+	cmake --build "$dir/libuv" -j"$JOBS" --target uv_run_tests
+}
+check_versions()
+{
+	local entry name version
+	for entry in "${versions[@]}"; do
+		name=${entry%%=*} version=${entry#*=}
+		case $name in
+		libuv1) compgen -G "$dir/libuv1-$version*" >/dev/null || die "integrations: libuv is not $version any more" ;;
+		*) compgen -G "$apt/cache/archives/${name}_${version/:/%3a}*" >/dev/null || die "integrations: $name is not $version any more" ;;
+		esac
+	done
+}
+
+stamp=$(digest "$0")
+if [[ ! -f $dir/stamp || $(<"$dir/stamp") != "$stamp" ]]; then
+	lock_cache
+	mkdir -p "$dir"
+	configure_apt
+	logged integrations-packages fetch_packages
+	check_versions
+	logged integrations-root unpack
+	logged integrations-libuv build_libuv
+	printf '%s\n' "$stamp" >"$dir/stamp"
+fi
+printf '%s\n' "$dir"

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * libkevent-epoll.so - epoll_wait()
+ *
+ * A call enters the kernel once.  If the ring holds records, they are from before the
+ * call: poll(2) tells which of them, and of the level interests told last time, still
+ * hold.  If it is empty kevent_wait() looks again at level interests, and sleeps: what
+ * it published is true, but for what ke_must_ask() knows.
+ *
+ * In ring mode the records are told as they are.
+ */
+#include "shim.h"
+
+/*
+ * Calls that found nothing to hold, of what the kernel says is so: the descriptor
+ * must be another file's by now.  Believe the kernel.
+ */
+#define KE_ROUNDS	8
+
+/**
+ * struct ke_call - a call of epoll_wait()
+ * @set: the set, locked but where the kernel is entered
+ * @epfd: its descriptor
+ * @events: the answer
+ * @max: room for it
+ * @n: events told
+ * @turn: of the call
+ * @exact: tell what holds
+ * @told_level: some were of level interests, which others may want to be told, too
+ */
+struct ke_call {
+	struct ke_set		*set;
+	int			epfd;
+	struct epoll_event	*events;
+	int			max;
+	int			n;
+	uint32_t		turn;
+	bool			exact;
+	bool			told_level;
+};
+
+static bool ring_is_empty(const struct ukevent_queue *q)
+{
+	return __atomic_load_n(q->producer, __ATOMIC_ACQUIRE) ==
+	       __atomic_load_n(q->consumer, __ATOMIC_RELAXED);
+}
+
+static bool is_pending(const struct ukevent_queue *q)
+{
+	return __atomic_load_n(q->flags, __ATOMIC_RELAXED) & KEVENT_RING_PENDING;
+}
+
+/* Put an event into the answer, where there is none of that interest yet. */
+static void tell(struct ke_call *c, struct ke_slot *s, uint32_t bits)
+{
+	if (s->turn == c->turn) {
+		c->events[s->out].events |= bits;
+		return;
+	}
+	s->turn = c->turn;
+	s->out = c->n;
+	c->events[c->n].events = bits;
+	c->events[c->n].data.u64 = s->data;
+	c->n++;
+	if (s->events & EPOLLONESHOT) {
+		s->armed = 0;
+	} else if (ke_is_level(s)) {
+		ke_again(c->set, s);
+		c->told_level = true;
+	}
+}
+
+/* What a record told does not hold.  Whatever comes then is to be told. */
+static void drop(struct ke_call *c, struct ke_slot *s)
+{
+	struct kevent_change change;
+
+	ke_count(KE_N_DROPPED, 1);
+	if (ke_is_level(s)) {
+		c->set->sh->level = 1;
+	} else if (s->events & EPOLLONESHOT && s->armed) {
+		ukevent_prep_op(&change, KEVENT_OP_ENABLE, KEVENT_TYPE_POLL, 0, 0);
+		ke_change(c->epfd, ukevent_by_id(&change, s->id));
+	}
+}
+
+static void look_at(struct ke_set *set, struct ke_slot *s, uint32_t bits, bool ask,
+		    struct ke_look *look)
+{
+	look->slot = s - set->slot;
+	look->gen = s->gen;
+	look->bits = bits;
+	look->events = s->events & KE_POLL_BITS;
+	look->fd = ask ? s->fd : -1;
+}
+
+/* The interest of a record, unless that is told to nobody. */
+static struct ke_slot *slot_to_tell(struct ke_set *set, const struct ukevent *ev)
+{
+	struct ke_slot *s = ke_slot_of(set, ev);
+
+	if (s && ev->flags & KEVENT_REC_LAST) {
+		ke_slot_free(set, (uint32_t)ev->cookie);
+		return NULL;
+	}
+	/* It may be a level one, consumed now. */
+	if (!s)
+		set->sh->level = 1;
+	return s && s->armed ? s : NULL;
+}
+
+/*
+ * Take records, and tell what they do; one chunk.  Return false if the ring has no
+ * more of them.
+ */
+static bool collect_some(struct ke_call *c, bool fresh)
+{
+	struct ke_set *set = c->set;
+	struct ukevent rec[KE_CHUNK];
+	struct ke_look look[KE_CHUNK];
+	unsigned int room = c->max - c->n < KE_CHUNK ? c->max - c->n : KE_CHUNK;
+	unsigned int i, nr, looks = 0, asked = 0;
+	struct ke_slot *s;
+
+	nr = ukevent_take_shared_mapped(&set->q, rec, room);
+	ke_count(KE_N_RECORDS, nr);
+	for (i = 0; i < nr; i++) {
+		s = slot_to_tell(set, rec + i);
+		if (!s) {
+			ke_count(KE_N_DROPPED, 1);
+			continue;
+		}
+		look_at(set, s, rec[i].events, c->exact && ke_must_ask(set, s, fresh),
+			look + looks);
+		asked += look[looks++].fd >= 0;
+	}
+	/* One call for all: those that were told last time, too. */
+	while (asked && !fresh && looks < room && set->sh->again[0]) {
+		s = set->slot + set->sh->again[0];
+		ke_not_again(set, s);
+		if (set->by_fd[s->fd] == s - set->slot)
+			look_at(set, s, 0, true, look + looks++);
+	}
+	if (asked) {
+		ke_unlock(set);
+		ke_ask(look, looks);
+		ke_lock(set);
+	}
+	for (i = 0; i < looks; i++) {
+		s = set->slot + look[i].slot;
+		if (s->gen != look[i].gen)
+			continue;
+		look[i].bits &= s->events | EPOLLERR | EPOLLHUP;
+		if (look[i].bits)
+			tell(c, s, look[i].bits);
+		else
+			drop(c, s);
+	}
+	return nr == room && c->n < c->max;
+}
+
+static void collect(struct ke_call *c, bool fresh)
+{
+	while (collect_some(c, fresh))
+		;
+}
+
+struct ke_sleeper {
+	struct ke_set	*set;
+	bool		sleeps;
+};
+
+static void wake_up(void *arg)
+{
+	struct ke_sleeper *sleeper = arg;
+
+	if (sleeper->sleeps)
+		__atomic_fetch_sub(&sleeper->set->sh->sleepers, 1, __ATOMIC_RELAXED);
+}
+
+static void cancelled(void *arg)
+{
+	struct ke_sleeper *sleeper = arg;
+
+	wake_up(sleeper);
+	ke_put(sleeper->set);
+}
+
+/* Enter the kernel, not locked.  A thread can be cancelled here. */
+static int enter(struct ke_call *c, const struct ke_time *time, const sigset_t *mask)
+{
+	struct ke_sleeper sleeper = { c->set, time->sleeps };
+	struct kevent_wait_args args;
+	int type, ret;
+
+	memset(&args, 0, sizeof(args));
+	if (time->sleeps && time->ends) {
+		args.flags = KEVENT_WAIT_TIMEOUT | KEVENT_WAIT_ABSTIME;
+		args.clockid = CLOCK_MONOTONIC;
+		args.timeout_ns = time->at;
+	}
+	if (mask) {
+		args.sigmask = (uintptr_t)mask;
+		args.sigmask_size = _NSIG / 8;
+	}
+	ke_count(KE_N_ENTRIES, 1);
+	if (!time->sleeps)
+		return sys_kevent_wait(c->epfd, 0, &args, sizeof(args));
+	/* Before it looks for the last time; read after fence E. */
+	__atomic_fetch_add(&c->set->sh->sleepers, 1, __ATOMIC_SEQ_CST);
+	pthread_cleanup_push(cancelled, &sleeper);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	ret = sys_kevent_wait(c->epfd, 1, &args, sizeof(args));
+	pthread_setcanceltype(type, NULL);
+	pthread_cleanup_pop(0);
+	wake_up(&sleeper);
+	return ret;
+}
+
+/* In a child the queue is to be mapped first. */
+static int map(struct ke_call *c)
+{
+	struct ukevent_queue *q = &c->set->q;
+
+	if (q->here && q->here->ring)
+		return 0;
+	q->fd = c->epfd;
+	return ukevent_queue_remap(q);
+}
+
+/* Those told before the kernel looks again need not be asked by us. */
+static void forget_again(struct ke_set *set)
+{
+	struct ke_shared *sh = set->sh;
+	uint32_t nr;
+
+	for (nr = sh->again[0]; nr; nr = set->slot[nr].next)
+		set->slot[nr].listed = 0;
+	sh->again[0] = 0;
+	sh->again[1] = 0;
+	sh->level = 0;
+	__atomic_store_n(&set->q.taken, 0, __ATOMIC_RELAXED);
+}
+
+/* A wait looks at 64 level interests only. */
+static void collect_rest(struct ke_call *c)
+{
+	static const struct ke_time now;
+	int n = 0;
+
+	while (c->exact && n < c->n && c->n < c->max && is_pending(&c->set->q)) {
+		n = c->n;
+		ke_unlock(c->set);
+		enter(c, &now, NULL);
+		ke_lock(c->set);
+		collect(c, true);
+	}
+}
+
+/*
+ * One round.  Return 1 if there is something to tell, 0 if the time is over, -EAGAIN if
+ * it has to look again, or another negative error number.
+ */
+static int look_once(struct ke_call *c, const struct ke_time *time, const sigset_t *mask,
+		     int round)
+{
+	struct ke_set *set = c->set;
+	const struct ukevent_queue *q = &set->q;
+	bool empty, held;
+	int ret;
+
+	if (set->moved >= 0)
+		return KE_MOVED;
+	ret = map(c);
+	if (ret)
+		return ret;
+	empty = ring_is_empty(q);
+	/* Only the kernel can say what holds, and whom nobody can ask. */
+	held = ukevent_flush_due(q, 0) ||
+	       (c->exact && (is_pending(q) || set->sh->orphans));
+	if (round >= KE_ROUNDS)
+		c->exact = false;
+	if (!empty && !held) {
+		collect(c, false);
+		if (c->n)
+			return 1;
+		empty = ring_is_empty(q);
+	}
+	if (!time->sleeps && (round > 2 || !(is_pending(q) || held || set->sh->level)))
+		return 0;
+	forget_again(set);
+	ke_unlock(set);
+	ret = enter(c, time, mask);
+	ke_lock(set);
+	if (ret < 0)
+		return ret;
+	collect(c, empty && !held);
+	if (c->n) {
+		collect_rest(c);
+		return 1;
+	}
+	return ret || set->moved >= 0 || !time->sleeps ? -EAGAIN : 0;
+}
+
+/**
+ * ke_wait - epoll_wait() of a set
+ * @set: the set
+ * @epfd: its descriptor
+ * @events: the answer
+ * @max: room for it
+ * @time: until when to wait
+ * @mask: signal mask while it waits, or NULL
+ *
+ * Return: number of events, %KE_MOVED, or a negative error number.
+ */
+int ke_wait(struct ke_set *set, int epfd, struct epoll_event *events, int max,
+	    const struct ke_time *time, const sigset_t *mask)
+{
+	struct ke_call c = {
+		.set = set, .epfd = epfd, .events = events, .max = max,
+		.exact = ke_mode() == KE_EXACT,
+	};
+	int ret, round = 0;
+	bool others;
+
+	ke_lock(set);
+	c.turn = ++set->sh->turn ?: ++set->sh->turn;
+	do
+		ret = look_once(&c, time, mask, round++);
+	while (ret == -EAGAIN);
+	/* Who sleeps does not see the index move, and may want to be told, too. */
+	others = __atomic_load_n(&set->sh->sleepers, __ATOMIC_RELAXED) && ret >= 0 &&
+		 (c.told_level || is_pending(&set->q));
+	ke_unlock(set);
+	if (ret == KE_MOVED)
+		ke_wake_next(set);
+	if (others) {
+		ke_count(KE_N_ENTRIES, 1);
+		sys_kevent_wait(epfd, 0, NULL, 0);
+	}
+	ke_count(KE_N_TOLD, c.n);
+	return ret < 0 ? ret : c.n;
+}
