@@ -11,6 +11,7 @@ help:
 	@echo 'make check-configs  does it build in every configuration, and is it gone with KEVENT=n?'
 	@echo 'make check-diffs    do all diffs apply to every 6.12 the package archive lists?'
 	@echo 'make check-harness  are failed tests, splats, hangs and failed boots really caught?'
+	@echo 'make integrations   programs that use epoll, as they are, on kevent (PROGRAMS="memcached redis")'
 	@echo 'make clean          remove build/'
 	@echo 'make distclean      remove the cache folder as well'
 	@echo
@@ -51,10 +52,13 @@ check-harness:
 	@scripts/build.sh plain
 	@scripts/test-harness.sh
 
+integrations:
+	@integrations/run.sh
+
 clean:
 	@rm -rf build
 
 distclean: clean
 	@scripts/distclean.sh
 
-.PHONY: help run shell test kernel bench bench-full coverage check-configs check-diffs check-harness clean distclean
+.PHONY: help run shell test kernel bench bench-full coverage check-configs check-diffs check-harness integrations clean distclean

@@ -2,13 +2,13 @@
 # root.sh: a Debian root for the guest, from packages, and libuv's test program from
 # its source package, in the cache.  Packages are unpacked, not installed, and the
 # system's own apt configuration is only read.
-#   prints the directory
+#   prints the directory; root.gz there is an initramfs, with all that in debian/
 . "$(dirname "$0")/../scripts/lib.sh"
 
 dir=$CACHE/integrations
-root=$dir/root apt=$dir/apt
+root=$dir/guest/debian apt=$dir/apt
 packages=(memcached redis-server redis-tools lighttpd nginx-light wrk python3.11-minimal
-	python3.11 libpython3.11-testsuite coreutils bash procps netcat-openbsd)
+	python3.11 libpython3.11-testsuite coreutils bash grep sed mawk procps)
 # Versions that what is known about their tests is about.
 versions=(memcached=1.6.18 redis-server=5:7.0 lighttpd=1.4.69 nginx-light=1.22 python3.11=3.11.2 libuv1=1.44.2)
 
@@ -56,18 +56,21 @@ unpack()
 	mkdir -p "$root.tmp"/{proc,sys,dev,tmp,run,root,var/log/nginx,var/lib/nginx}
 	rm -rf "$root.tmp"/usr/share/{doc,man,locale,perl,info} "$root.tmp"/usr/lib/python3.11/test/{__pycache__,cjkencodings} \
 		"$root.tmp"/usr/lib/x86_64-linux-gnu/gconv
+	ln -s mawk "$root.tmp/usr/bin/awk"
 	printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\nwww-data:x:33:33:www:/:/bin/false\n' >"$root.tmp/etc/passwd"
 	printf 'root:x:0:\nnogroup:x:65534:\nwww-data:x:33:\ntty:x:5:\n' >"$root.tmp/etc/group"
 	printf '127.0.0.1 localhost\n::1 localhost\n' >"$root.tmp/etc/hosts"
 	rm -rf "$root"
 	mv "$root.tmp" "$root"
+	(cd "$dir/guest" && find debian -print0 | cpio --quiet -0 -o -H newc --owner=0:0) | gzip -1 >"$dir/root.gz.tmp"
+	mv "$dir/root.gz.tmp" "$dir/root.gz"
 }
 build_libuv()
 {
 	local source
 	source=$(echo "$dir"/libuv1-*)
 	cmake -S "$source" -B "$dir/libuv" -DCMAKE_BUILD_TYPE=Release -DLIBUV_BUILD_BENCH=OFF
-	cmake --build "$dir/libuv" -j"$JOBS" --target uv_run_tests
+	cmake --build "$dir/libuv" -j"$JOBS" --target uv_run_tests_a
 }
 check_versions()
 {

@@ -18,16 +18,18 @@ tree=$(<"$OUT/source")
 wakeup() { gcc -O2 -I"$OUT/user/objects/usr/include" -o "$out/epoll_wakeup_test" \
 	"$tree/tools/testing/selftests/filesystems/epoll/epoll_wakeup_test.c" -lpthread; }
 logged integrations-wakeup wakeup
+logged integrations-load gcc -O2 -Wall -Wextra -o "$out/load" "$TOP/integrations/load.c"
 
+# Behind each other in one file, two archives are one initramfs.
 rm -rf "$out/top"
-mkdir -p "$out/top/debian"
-cp -al "$debian/root/." "$out/top/debian/"
 mkdir -p "$out/top/debian/integrations" "$out/top/integrations"
-cp "$TOP"/integrations/guest/* "$out/libkevent-epoll.so" "$out/epoll_wakeup_test" "$out/top/debian/integrations/"
-cp -r "$debian/libuv/uv_run_tests" "$debian"/libuv1-*/test "$out/top/debian/integrations/"
+cp "$TOP"/integrations/guest/* "$out/libkevent-epoll.so" "$out/epoll_wakeup_test" "$out/load" \
+	"$debian/libuv/uv_run_tests_a" "$out/top/debian/integrations/"
+cp -r "$debian"/libuv1-*/test "$out/top/debian/integrations/"
 cp "$TOP/integrations/guest/main" "$out/top/integrations/main"
 chmod +x "$out/top/integrations/main"
-"$TOP/scripts/initramfs.sh" "$out/initramfs.gz" "$out/top"
+"$TOP/scripts/initramfs.sh" "$out/programs.gz" "$out/top"
+cat "$debian/root.gz" "$out/programs.gz" >"$out/initramfs.gz"
 
 step "integrations: booting"
 status=0

@@ -4,15 +4,16 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 here=/integrations
 failures=0
 
-# shim MODE COMMAND...: epoll: without the library; exact, ring: with it in that mode;
-# off: with it, to count
-shim()
+# with MODE: what to put before a command.  epoll: nothing; exact, ring: the library in
+# that mode; spin: ring, and it looks at an empty ring for a while, which is long here as
+# the machine is emulated; off: the library, only to count
+with()
 {
-	local mode=$1
-	shift
-	case $mode in
-	epoll) "$@" ;;
-	*) KEVENT_EPOLL=$mode KEVENT_EPOLL_STATS=/tmp/stats LD_PRELOAD=$here/libkevent-epoll.so "$@" ;;
+	with=(env KEVENT_EPOLL_STATS=/tmp/stats "LD_PRELOAD=$here/libkevent-epoll.so")
+	case $1 in
+	epoll) with=(env) ;;
+	spin) with+=(KEVENT_EPOLL=ring "KEVENT_EPOLL_SPIN=${SPIN:-2000}") ;;
+	*) with+=("KEVENT_EPOLL=$1") ;;
 	esac
 }
 

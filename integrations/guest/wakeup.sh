@@ -1,8 +1,9 @@
 # The kernel's own test of epoll, filesystems/epoll/epoll_wakeup_test.
 . /integrations/common.sh
 for mode in epoll exact ring; do
+	with $mode
 	forget_counts
-	shim $mode timeout 600 $here/epoll_wakeup_test >/tmp/out 2>&1
+	timeout 600 "${with[@]}" $here/epoll_wakeup_test >/tmp/out 2>&1
 	grep -E '^not ok' /tmp/out | sed "s/^/$mode: /"
 	report wakeup $mode "$(grep -E '^# Totals' /tmp/out || echo did not end)"
 	[[ $mode = epoll ]] || report_counts wakeup $mode

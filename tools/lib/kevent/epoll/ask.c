@@ -6,25 +6,52 @@
  * it told may be gone, and what else holds is not in it.
  */
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "shim.h"
 
-/*
- * A stream socket wakes with what is true.  Pipes, eventfds, UDP ... may wake with
- * what is not.
- */
-static bool is_stream(struct ke_slot *s)
+static bool is_eventfd(int fd)
 {
-	int type = 0, saved = errno;
-	socklen_t size = sizeof(type);
+	static const char name[] = "anon_inode:[eventfd]";
+	char path[32], to[sizeof(name)];
 
-	if (s->stream < 0) {
-		s->stream = !getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &size) &&
-			    type == SOCK_STREAM;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, to, sizeof(to)) == sizeof(name) - 1 &&
+	       !memcmp(to, name, sizeof(name) - 1);
+}
+
+/*
+ * Stream sockets wake with what is true.  Pipes and eventfds do if they are watched for
+ * IN, but for a write of 0, and one that faults, which are not worth a system call for
+ * each event.  Whom nobody has read is asked by the kernel.
+ */
+static bool find_out(const struct ke_slot *s)
+{
+	socklen_t size = sizeof(int);
+	struct stat st;
+	int type = 0;
+
+	if (fstat(s->fd, &st))
+		return false;
+	if (S_ISSOCK(st.st_mode))
+		return !getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &size) &&
+		       type == SOCK_STREAM;
+	return !(s->events & EPOLLOUT) && (S_ISFIFO(st.st_mode) || is_eventfd(s->fd));
+}
+
+/* Does it wake with what is true?  Found out once. */
+static bool is_true(struct ke_slot *s)
+{
+	int saved = errno;
+
+	if (s->true_wakes < 0) {
+		s->true_wakes = find_out(s);
 		errno = saved;
+		ke_count(KE_N_CHANGES, 1);
 	}
-	return s->stream;
+	return s->true_wakes;
 }
 
 /**
@@ -44,7 +71,7 @@ bool ke_must_ask(struct ke_set *set, struct ke_slot *s, bool fresh)
 	if (set->by_fd[s->fd] != s - set->slot)
 		return false;
 	return !fresh || (!ke_is_level(s) && (s->events & both) == both) ||
-	       !is_stream(s);
+	       !is_true(s);
 }
 
 /**

@@ -9,7 +9,6 @@
 
 #define EXPORT	__attribute__((visibility("default")))
 
-#define NSEC_PER_SEC	1000000000ULL
 #define NSEC_PER_MSEC	1000000ULL
 
 static int answer(int ret)
@@ -18,14 +17,6 @@ static int answer(int ret)
 		return ret;
 	errno = -ret;
 	return -1;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }
 
 EXPORT int epoll_create1(int flags)
@@ -73,7 +64,7 @@ static int left_ms(const struct ke_time *time)
 		return 0;
 	if (!time->ends)
 		return -1;
-	now = now_ns();
+	now = ke_now_ns();
 	if (now >= time->at)
 		return 0;
 	ms = (time->at - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
@@ -113,7 +104,7 @@ EXPORT int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeou
 		return n;
 	}
 	if (time.ends)
-		time.at = now_ns() + timeout * NSEC_PER_MSEC;
+		time.at = ke_now_ns() + timeout * NSEC_PER_MSEC;
 	return wait_on(set, epfd, events, max, &time, mask);
 }
 
@@ -145,7 +136,7 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int max,
 		/* Some hundred years are as good as for ever. */
 		time.ends = timeout->tv_sec < (time_t)(INT64_MAX / NSEC_PER_SEC / 2);
 		if (time.sleeps && time.ends)
-			time.at = now_ns() + timeout->tv_sec * NSEC_PER_SEC +
+			time.at = ke_now_ns() + timeout->tv_sec * NSEC_PER_SEC +
 				  timeout->tv_nsec;
 	}
 	return wait_on(set, epfd, events, max, &time, mask);

@@ -106,6 +106,7 @@ static int modify(struct ke_set *set, int epfd, int fd, const struct epoll_event
 	s->events = ev->events;
 	s->data = ev->data.u64;
 	s->armed = 1;
+	s->true_wakes = -1;
 	return 0;
 }
 

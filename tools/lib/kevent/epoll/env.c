@@ -6,6 +6,9 @@
  *		ring	records are told as they are, with no kernel entry as long as
  *			there are some: by the time it is told a condition may be gone
  *		off	everything is left to epoll
+ * KEVENT_EPOLL_SPIN=MICROSECONDS
+ *			in ring mode: look at an empty ring for so long before a sleep, as
+ *			a program does that has a processor of its own
  * KEVENT_EPOLL_STATS=FILE
  *			enum ke_count, as 64-bit numbers, adding up over processes
  */
@@ -17,11 +20,13 @@
 uint64_t *ke_counts;
 
 static enum ke_mode mode;
+static uint64_t spin_ns;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void read_environment(void)
 {
 	const char *word = secure_getenv("KEVENT_EPOLL");
+	const char *spin = secure_getenv("KEVENT_EPOLL_SPIN");
 	const char *stats = secure_getenv("KEVENT_EPOLL_STATS");
 	void *map;
 	int fd;
@@ -30,6 +35,8 @@ static void read_environment(void)
 		mode = KE_RING;
 	else if (word && !strcmp(word, "off"))
 		mode = KE_OFF;
+	if (spin)
+		spin_ns = strtoul(spin, NULL, 10) * 1000;
 	if (!stats)
 		return;
 	fd = open(stats, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -48,6 +55,11 @@ enum ke_mode ke_mode(void)
 {
 	pthread_once(&once, read_environment);
 	return mode;
+}
+
+uint64_t ke_spin_ns(void)
+{
+	return spin_ns;
 }
 
 /* For tests of this library. */

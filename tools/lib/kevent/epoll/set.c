@@ -128,7 +128,7 @@ uint32_t ke_slot_new(struct ke_set *set)
 	s->used = 1;
 	s->armed = 1;
 	s->added = 0;
-	s->stream = -1;
+	s->true_wakes = -1;
 	s->turn = 0;
 	return nr;
 }

@@ -64,7 +64,7 @@
  * @listed: to be asked again
  * @armed: not a one-shot that was told
  * @added: the queue has taken it
- * @stream: what the socket wakes with is true; -1 not known
+ * @true_wakes: it wakes with what is true; -1 not known
  */
 struct ke_slot {
 	uint64_t	data;
@@ -80,7 +80,7 @@ struct ke_slot {
 	uint8_t		listed;
 	uint8_t		armed;
 	uint8_t		added;
-	int8_t		stream;
+	int8_t		true_wakes;
 };
 
 /**
@@ -164,13 +164,14 @@ enum ke_count {
 	KE_N_RECORDS,	/* records taken */
 	KE_N_DROPPED,	/* of these, not told */
 	KE_N_CTLS,	/* calls of epoll_ctl() */
-	KE_N_CHANGES,	/* kevent_ctl(), by whom ever */
+	KE_N_CHANGES,	/* kevent_ctl(), and to find out what is watched */
 	KE_N_SETS,	/* sets made */
 	KE_N_EPOLLS,	/* sets left to epoll, or handed over to it */
 	KE_N_COUNTS
 };
 
 enum ke_mode ke_mode(void);
+uint64_t ke_spin_ns(void);
 void ke_set_mode(enum ke_mode to);
 extern uint64_t *ke_counts;
 
@@ -226,6 +227,16 @@ struct ke_time {
 	bool		ends;
 	uint64_t	at;
 };
+
+#define NSEC_PER_SEC	1000000000ULL
+
+static inline uint64_t ke_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
 
 #define KE_MOVED	(-4095)	/* epoll has taken over */
 

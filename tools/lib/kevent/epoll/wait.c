@@ -242,6 +242,31 @@ static void forget_again(struct ke_set *set)
 	__atomic_store_n(&set->q.taken, 0, __ATOMIC_RELAXED);
 }
 
+/*
+ * Look at an empty ring for a while, not locked; true if there is something.  What a
+ * level interest told holds on, perhaps: that is for the kernel to say, and waits.
+ */
+static bool spin(struct ke_call *c, const struct ke_time *time)
+{
+	const struct ukevent_queue *q = &c->set->q;
+	uint64_t until;
+	bool found;
+	int i;
+
+	if (!ke_spin_ns())
+		return false;
+	ke_unlock(c->set);
+	until = ke_now_ns() + ke_spin_ns();
+	if (time->ends && time->at < until)
+		until = time->at;
+	do {
+		for (i = 0, found = false; i < 64 && !found; i++)
+			found = !ring_is_empty(q) || is_pending(q);
+	} while (!found && ke_now_ns() < until);
+	ke_lock(c->set);
+	return found && !ring_is_empty(q);
+}
+
 /* A wait looks at 64 level interests only. */
 static void collect_rest(struct ke_call *c)
 {
@@ -288,6 +313,8 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 	}
 	if (!time->sleeps && (round > 2 || !(is_pending(q) || held || set->sh->level)))
 		return 0;
+	if (!c->exact && empty && time->sleeps && spin(c, time))
+		return -EAGAIN;
 	forget_again(set);
 	ke_unlock(set);
 	ret = enter(c, time, mask);
