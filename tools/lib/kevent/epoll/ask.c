@@ -68,7 +68,7 @@ bool ke_must_ask(struct ke_set *set, struct ke_slot *s, bool fresh)
 	const uint32_t both = EPOLLIN | EPOLLOUT;
 
 	/* The number may be another file's: whom could it ask? */
-	if (set->by_fd[s->fd] != s - set->slot)
+	if (!ke_has_fd(set, s))
 		return false;
 	return !fresh || (!ke_is_level(s) && (s->events & both) == both) ||
 	       !is_true(s);

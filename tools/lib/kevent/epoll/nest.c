@@ -22,7 +22,7 @@ static int copy_interests(struct ke_set *set, int real_epfd)
 
 	for (nr = 1; nr < set->sh->top; nr++) {
 		s = set->slot + nr;
-		if (!s->used || set->by_fd[s->fd] != nr)
+		if (!s->used || !ke_has_fd(set, s))
 			continue;
 		ev.events = s->armed ? s->events : s->events & ~KE_POLL_BITS;
 		ev.data.u64 = s->data;

@@ -177,7 +177,7 @@ struct ke_slot *ke_slot_of(struct ke_set *set, const struct ukevent *ev)
  */
 void ke_again(struct ke_set *set, struct ke_slot *s)
 {
-	uint32_t nr = s - set->slot, last = set->sh->again[1];
+	uint32_t nr = ke_nr(set, s), last = set->sh->again[1];
 
 	set->sh->level = 1;
 	if (s->listed)

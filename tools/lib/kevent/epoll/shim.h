@@ -202,9 +202,20 @@ struct ke_slot *ke_slot_of(struct ke_set *set, const struct ukevent *ev);
 void ke_again(struct ke_set *set, struct ke_slot *s);
 void ke_not_again(struct ke_set *set, struct ke_slot *s);
 
+static inline uint32_t ke_nr(const struct ke_set *set, const struct ke_slot *s)
+{
+	return s - set->slot;
+}
+
 static inline uint64_t ke_cookie(const struct ke_set *set, const struct ke_slot *s)
 {
-	return (uint64_t)s->gen << 32 | (uint32_t)(s - set->slot);
+	return (uint64_t)s->gen << 32 | ke_nr(set, s);
+}
+
+/* Is its descriptor still that of the file it was added with, as far as we know? */
+static inline bool ke_has_fd(const struct ke_set *set, const struct ke_slot *s)
+{
+	return set->by_fd[s->fd] == ke_nr(set, s);
 }
 
 static inline bool ke_is_level(const struct ke_slot *s)

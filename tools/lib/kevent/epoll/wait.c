@@ -87,7 +87,7 @@ static void drop(struct ke_call *c, struct ke_slot *s)
 static void look_at(struct ke_set *set, struct ke_slot *s, uint32_t bits, bool ask,
 		    struct ke_look *look)
 {
-	look->slot = s - set->slot;
+	look->slot = ke_nr(set, s);
 	look->gen = s->gen;
 	look->bits = bits;
 	look->events = s->events & KE_POLL_BITS;
@@ -138,7 +138,7 @@ static bool collect_some(struct ke_call *c, bool fresh)
 	while (asked && !fresh && looks < room && set->sh->again[0]) {
 		s = set->slot + set->sh->again[0];
 		ke_not_again(set, s);
-		if (set->by_fd[s->fd] == s - set->slot)
+		if (ke_has_fd(set, s))
 			look_at(set, s, 0, true, look + looks++);
 	}
 	if (asked) {
