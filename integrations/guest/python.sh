@@ -1,5 +1,7 @@
 # Python's own tests of what stands on epoll.
 . /integrations/common.sh
+# test_selectors uses as many as it may.
+ulimit -n 4096
 tests=(test_epoll test_poll test_select test_selectors test_asyncio)
 for mode in epoll exact; do
 	with $mode

@@ -94,6 +94,7 @@ struct ke_slot {
  * @top: slots that were ever used
  * @max: slots there are
  * @turn: of the last call
+ * @left: the last call left records for the next
  * @orphans: slots whose descriptor's number was added again
  *
  * Followed by the slots, and the slot of each descriptor, 0 for none.
@@ -107,6 +108,7 @@ struct ke_shared {
 	uint32_t	top;
 	uint32_t	max;
 	uint32_t	turn;
+	uint32_t	left;
 	uint32_t	orphans;
 };
 

@@ -2,10 +2,11 @@
 /*
  * libkevent-epoll.so - epoll_wait()
  *
- * A call enters the kernel once.  If the ring holds records, they are from before the
- * call: poll(2) tells which of them, and of the level interests told last time, still
- * hold.  If it is empty kevent_wait() looks again at level interests, and sleeps: what
- * it published is true, but for what ke_must_ask() knows.
+ * A call enters the kernel once.  Records that the ring holds are from before the call.
+ * If they are of level interests they are thrown away: kevent_wait() looks again at
+ * those whose record is consumed, and sleeps; what it published is true, but for what
+ * ke_must_ask() knows.  Else poll(2) tells which of them, and of the level interests
+ * told last time, still hold.
  *
  * In ring mode the records are told as they are.
  */
@@ -26,6 +27,7 @@
  * @n: events told
  * @turn: of the call
  * @exact: tell what holds
+ * @entered: the kernel has looked, in this round
  * @told_level: some were of level interests, which others may want to be told, too
  */
 struct ke_call {
@@ -36,6 +38,7 @@ struct ke_call {
 	int			n;
 	uint32_t		turn;
 	bool			exact;
+	bool			entered;
 	bool			told_level;
 };
 
@@ -110,6 +113,19 @@ static struct ke_slot *slot_to_tell(struct ke_set *set, const struct ukevent *ev
 }
 
 /*
+ * May the ring be emptied for the kernel to fill it again?  It would in the order of
+ * its own list: not if some did not fit into the last answer, whose turn it is.
+ */
+static bool may_recheck(const struct ke_call *c, unsigned int room)
+{
+	const struct ukevent_queue *q = &c->set->q;
+
+	return !c->n && !c->entered && !c->set->sh->left &&
+	       __atomic_load_n(q->producer, __ATOMIC_ACQUIRE) -
+	       __atomic_load_n(q->consumer, __ATOMIC_RELAXED) <= room;
+}
+
+/*
  * Take records, and tell what they do; one chunk.  Return false if the ring has no
  * more of them.
  */
@@ -119,7 +135,8 @@ static bool collect_some(struct ke_call *c, bool fresh)
 	struct ukevent rec[KE_CHUNK];
 	struct ke_look look[KE_CHUNK];
 	unsigned int room = c->max - c->n < KE_CHUNK ? c->max - c->n : KE_CHUNK;
-	unsigned int i, nr, looks = 0, asked = 0;
+	unsigned int i, nr, looks = 0, asked = 0, other = 0;
+	bool recheck = c->exact && !fresh && may_recheck(c, room);
 	struct ke_slot *s;
 
 	nr = ukevent_take_shared_mapped(&set->q, rec, room);
@@ -133,6 +150,12 @@ static bool collect_some(struct ke_call *c, bool fresh)
 		look_at(set, s, rec[i].events, c->exact && ke_must_ask(set, s, fresh),
 			look + looks);
 		asked += look[looks++].fd >= 0;
+		other += !ke_is_level(s);
+	}
+	if (recheck && !other) {
+		/* The kernel looks at them again. */
+		set->sh->level = 1;
+		return false;
 	}
 	/* One call for all: those that were told last time, too. */
 	while (asked && !fresh && looks < room && set->sh->again[0]) {
@@ -303,6 +326,7 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 	/* Only the kernel can say what holds, and whom nobody can ask. */
 	held = ukevent_flush_due(q, 0) ||
 	       (c->exact && (is_pending(q) || set->sh->orphans));
+	c->entered = false;
 	if (round >= KE_ROUNDS)
 		c->exact = false;
 	if (!empty && !held) {
@@ -321,6 +345,7 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 	ke_lock(set);
 	if (ret < 0)
 		return ret;
+	c->entered = true;
 	collect(c, empty && !held);
 	if (c->n) {
 		collect_rest(c);
@@ -358,6 +383,7 @@ int ke_wait(struct ke_set *set, int epfd, struct epoll_event *events, int max,
 	/* Who sleeps does not see the index move, and may want to be told, too. */
 	others = __atomic_load_n(&set->sh->sleepers, __ATOMIC_RELAXED) && ret >= 0 &&
 		 (c.told_level || is_pending(&set->q));
+	set->sh->left = ret >= 0 && !ring_is_empty(&set->q);
 	ke_unlock(set);
 	if (ret == KE_MOVED)
 		ke_wake_next(set);
