@@ -57,6 +57,7 @@ unpack()
 	rm -rf "$root.tmp"/usr/share/{doc,man,locale,perl,info} "$root.tmp"/usr/lib/python3.11/test/{__pycache__,cjkencodings} \
 		"$root.tmp"/usr/lib/x86_64-linux-gnu/gconv
 	ln -s mawk "$root.tmp/usr/bin/awk"
+	ln -s bash "$root.tmp/bin/sh"
 	printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\nwww-data:x:33:33:www:/:/bin/false\n' >"$root.tmp/etc/passwd"
 	printf 'root:x:0:\nnogroup:x:65534:\nwww-data:x:33:\ntty:x:5:\n' >"$root.tmp/etc/group"
 	printf '127.0.0.1 localhost\n::1 localhost\n' >"$root.tmp/etc/hosts"

@@ -112,13 +112,19 @@ static struct ke_slot *slot_to_tell(struct ke_set *set, const struct ukevent *ev
 	return s && s->armed ? s : NULL;
 }
 
+static unsigned int room_of(const struct ke_call *c)
+{
+	return c->max - c->n < KE_CHUNK ? c->max - c->n : KE_CHUNK;
+}
+
 /*
  * May the ring be emptied for the kernel to fill it again?  It would in the order of
  * its own list: not if some did not fit into the last answer, whose turn it is.
  */
-static bool may_recheck(const struct ke_call *c, unsigned int room)
+static bool may_recheck(const struct ke_call *c)
 {
 	const struct ukevent_queue *q = &c->set->q;
+	unsigned int room = room_of(c);
 
 	return !c->n && !c->entered && !c->set->sh->left &&
 	       __atomic_load_n(q->producer, __ATOMIC_ACQUIRE) -
@@ -134,9 +140,9 @@ static bool collect_some(struct ke_call *c, bool fresh)
 	struct ke_set *set = c->set;
 	struct ukevent rec[KE_CHUNK];
 	struct ke_look look[KE_CHUNK];
-	unsigned int room = c->max - c->n < KE_CHUNK ? c->max - c->n : KE_CHUNK;
+	unsigned int room = room_of(c);
 	unsigned int i, nr, looks = 0, asked = 0, other = 0;
-	bool recheck = c->exact && !fresh && may_recheck(c, room);
+	bool recheck = c->exact && !fresh && may_recheck(c);
 	struct ke_slot *s;
 
 	nr = ukevent_take_shared_mapped(&set->q, rec, room);
@@ -290,13 +296,16 @@ static bool spin(struct ke_call *c, const struct ke_time *time)
 	return found && !ring_is_empty(q);
 }
 
-/* A wait looks at 64 level interests only. */
+/* Something is told, but there is more: a wait looks at 64 level interests only. */
 static void collect_rest(struct ke_call *c)
 {
 	static const struct ke_time now;
-	int n = 0;
+	int n = -1;
 
-	while (c->exact && n < c->n && c->n < c->max && is_pending(&c->set->q)) {
+	if (!c->exact)
+		return;
+	c->entered = true;
+	while (n < c->n && c->n < c->max && (n < 0 || is_pending(&c->set->q))) {
 		n = c->n;
 		ke_unlock(c->set);
 		enter(c, &now, NULL);
@@ -329,10 +338,13 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 	c->entered = false;
 	if (round >= KE_ROUNDS)
 		c->exact = false;
-	if (!empty && !held) {
+	if (!empty && (!held || (c->exact && may_recheck(c)))) {
 		collect(c, false);
-		if (c->n)
+		if (c->n) {
+			if (held)
+				collect_rest(c);
 			return 1;
+		}
 		empty = ring_is_empty(q);
 	}
 	if (!time->sleeps && (round > 2 || !(is_pending(q) || held || set->sh->level)))
@@ -346,9 +358,10 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 	if (ret < 0)
 		return ret;
 	c->entered = true;
-	collect(c, empty && !held);
+	collect(c, empty);
 	if (c->n) {
-		collect_rest(c);
+		if (is_pending(q))
+			collect_rest(c);
 		return 1;
 	}
 	return ret || set->moved >= 0 || !time->sleeps ? -EAGAIN : 0;

@@ -673,18 +673,21 @@ TEST_F(epoll, exclusive)
 	close(w[1].ep);
 }
 
-/* Entries into the kernel: a call makes one, in ring mode none while there are records. */
+/* Entries into the kernel: a call makes one, also if there are stale records, in ring mode none while there are records. */
 TEST(entries)
 {
 	static const struct {
 		enum ke_mode mode;
 		uint32_t flags;
+		bool stale;
 		unsigned int most;
 	} modes[] = {
-		{ KE_EXACT, 0, 100 },
-		{ KE_EXACT, EPOLLET, 100 },
-		{ KE_RING, 0, 0 },
-		{ KE_RING, EPOLLET, 0 },
+		{ KE_EXACT, 0, false, 100 },
+		{ KE_EXACT, 0, true, 100 },
+		{ KE_EXACT, EPOLLET, false, 100 },
+		{ KE_EXACT, EPOLLET, true, 100 },
+		{ KE_RING, 0, false, 0 },
+		{ KE_RING, EPOLLET, false, 0 },
 	};
 	uint64_t counts[KE_N_COUNTS];
 	int fd[2], ep, i, turn;
@@ -703,6 +706,10 @@ TEST(entries)
 		memset(counts, 0, sizeof(counts));
 		for (turn = 0; turn < 100; turn++) {
 			fill(_metadata, fd[turn & 1]);
+			if (modes[m].stale) {
+				fill(_metadata, fd[!(turn & 1)]);
+				drain(fd[!(turn & 1)]);
+			}
 			EXPECT_EQ(EPOLLIN, ready(ep, TEST_LONG_MS));
 			ASSERT_EQ((ssize_t)sizeof(value), read(fd[turn & 1], &value, sizeof(value)));
 		}
