@@ -673,7 +673,10 @@ TEST_F(epoll, exclusive)
 	close(w[1].ep);
 }
 
-/* Entries into the kernel: a call makes one, also if there are stale records, in ring mode none while there are records. */
+/*
+ * Entries into the kernel: a call makes one, whatever lies in the ring; in ring mode none
+ * while there are records.
+ */
 TEST(entries)
 {
 	static const struct {
