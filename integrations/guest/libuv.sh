@@ -20,8 +20,18 @@ for mode in epoll exact; do
 	grep -q '^ok' /tmp/out.$mode || fail "libuv $mode ran no test: $(tail -n 3 /tmp/out.$mode)"
 	[[ $mode = epoll ]] || report_counts libuv $mode
 done
-# Not worse than epoll.
-new=$(comm -13 /tmp/bad.epoll /tmp/bad.exact)
+# Not worse than epoll; those that go by the clock have three tries more.
+new=''
+with exact
+for test in $(comm -13 /tmp/bad.epoll /tmp/bad.exact); do
+	for try in 1 2 3; do
+		timeout 600 chroot --userspec=nobody:nogroup / /usr/bin/env -C /tmp/libuv "${with[@]}" ./uv_run_tests_a "$test" >/tmp/out 2>&1
+		status=$?
+		report libuv exact "$test: try $try, exit status $status"
+		[[ $status != 0 ]] || break
+	done
+	[[ $status = 0 ]] || new+=" $test"
+done
 for test in $new; do
 	grep -A12 -E "^not ok [0-9]* - $test" /tmp/out.exact | head -n 13
 done

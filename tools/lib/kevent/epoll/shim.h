@@ -94,6 +94,7 @@ struct ke_slot {
  * @top: slots that were ever used
  * @max: slots there are
  * @turn: of the last call
+ * @skipped: calls since the kernel has looked at what was told
  * @left: the last call left records for the next
  * @orphans: slots whose descriptor's number was added again
  *
@@ -109,6 +110,7 @@ struct ke_shared {
 	uint32_t	max;
 	uint32_t	turn;
 	uint32_t	left;
+	uint32_t	skipped;
 	uint32_t	orphans;
 };
 

@@ -18,6 +18,12 @@
  */
 #define KE_ROUNDS	8
 
+/*
+ * Calls in ring mode that may go by without a look at what level interests were told:
+ * a program accepts one connection of many at a time.
+ */
+#define KE_SKIPS	8
+
 /**
  * struct ke_call - a call of epoll_wait()
  * @set: the set, locked but where the kernel is entered
@@ -268,6 +274,7 @@ static void forget_again(struct ke_set *set)
 	sh->again[0] = 0;
 	sh->again[1] = 0;
 	sh->level = 0;
+	sh->skipped = 0;
 	__atomic_store_n(&set->q.taken, 0, __ATOMIC_RELAXED);
 }
 
@@ -333,14 +340,17 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 		return ret;
 	empty = ring_is_empty(q);
 	/* Only the kernel can say what holds, and whom nobody can ask. */
-	held = ukevent_flush_due(q, 0) ||
-	       (c->exact && (is_pending(q) || set->sh->orphans));
+	if (c->exact)
+		held = ukevent_flush_due(q, 0) || is_pending(q) || set->sh->orphans;
+	else
+		held = ukevent_flush_due(q, 0) || set->sh->skipped >= KE_SKIPS;
 	c->entered = false;
 	if (round >= KE_ROUNDS)
 		c->exact = false;
 	if (!empty && (!held || (c->exact && may_recheck(c)))) {
 		collect(c, false);
 		if (c->n) {
+			set->sh->skipped += set->sh->level;
 			if (held)
 				collect_rest(c);
 			return 1;

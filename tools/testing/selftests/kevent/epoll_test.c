@@ -689,7 +689,7 @@ TEST(entries)
 		{ KE_EXACT, 0, true, 100 },
 		{ KE_EXACT, EPOLLET, false, 100 },
 		{ KE_EXACT, EPOLLET, true, 100 },
-		{ KE_RING, 0, false, 0 },
+		{ KE_RING, 0, false, 100 / 8 },
 		{ KE_RING, EPOLLET, false, 0 },
 	};
 	uint64_t counts[KE_N_COUNTS];
@@ -726,6 +726,40 @@ TEST(entries)
 			close(fd[i]);
 		close(ep);
 	}
+}
+
+/* In ring mode a level that holds on is not forgotten while others are told. */
+TEST(ring_level)
+{
+	int fd[2], ep, turn, told = 0, i;
+	struct epoll_event ev[2];
+	uint64_t value;
+	int n;
+
+	ke_set_mode(KE_RING);
+	ep = epoll_create1(0);
+	ASSERT_GE(ep, 0);
+	for (i = 0; i < 2; i++) {
+		fd[i] = eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE);
+		ASSERT_EQ(0, ctl(ep, EPOLL_CTL_ADD, fd[i], EPOLLIN, i));
+	}
+	/* One of many at a time, and the ring is never empty. */
+	value = 10;
+	ASSERT_EQ((ssize_t)sizeof(value), write(fd[0], &value, sizeof(value)));
+	for (turn = 0; turn < 100; turn++) {
+		fill(_metadata, fd[1]);
+		n = epoll_wait(ep, ev, 2, TEST_LONG_MS);
+		ASSERT_GE(n, 1);
+		while (n--) {
+			ASSERT_EQ((ssize_t)sizeof(value),
+				  read(fd[ev[n].data.u64], &value, sizeof(value)));
+			told += !ev[n].data.u64;
+		}
+	}
+	EXPECT_EQ(10, told);
+	for (i = 0; i < 2; i++)
+		close(fd[i]);
+	close(ep);
 }
 
 TEST_HARNESS_MAIN
