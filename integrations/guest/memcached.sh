@@ -15,7 +15,7 @@ for mode in off exact ring spin; do
 	"${with[@]}" memcached -u root -l 127.0.0.1 -p 11211 -t "${THREADS:-1}" -c 1024 &
 	pid=$!
 	until_answers 11211 || break
-	load=$($here/load -p 11211 -c 32 -n "${REQUESTS:-40000}" memcached) || fail "memcached $mode: load"
+	load=$($here/load -p 11211 -c 32 -n "${REQUESTS:-20000}" memcached) || fail "memcached $mode: load"
 	kill -INT $pid
 	ended $pid
 	report memcached $mode "$load"
