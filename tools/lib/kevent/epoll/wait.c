@@ -24,6 +24,9 @@
  */
 #define KE_SKIPS	8
 
+/* Level interests that a wait looks at, if one of them holds. */
+#define KE_LOOKS	64
+
 /**
  * struct ke_call - a call of epoll_wait()
  * @set: the set, locked but where the kernel is entered
@@ -33,6 +36,7 @@
  * @n: events told
  * @turn: of the call
  * @exact: tell what holds
+ * @levels: level interests that the kernel may have to look at
  * @entered: the kernel has looked, in this round
  * @told_level: some were of level interests, which others may want to be told, too
  */
@@ -44,6 +48,7 @@ struct ke_call {
 	int			n;
 	uint32_t		turn;
 	bool			exact;
+	unsigned int		levels;
 	bool			entered;
 	bool			told_level;
 };
@@ -167,6 +172,7 @@ static bool collect_some(struct ke_call *c, bool fresh)
 	if (recheck && !other) {
 		/* The kernel looks at them again. */
 		set->sh->level = 1;
+		c->levels += looks;
 		return false;
 	}
 	/* One call for all: those that were told last time, too. */
@@ -218,6 +224,7 @@ static void cancelled(void *arg)
 	struct ke_sleeper *sleeper = arg;
 
 	wake_up(sleeper);
+	sleeper->set->sh->level = 1;
 	ke_put(sleeper->set);
 }
 
@@ -264,13 +271,16 @@ static int map(struct ke_call *c)
 }
 
 /* Those told before the kernel looks again need not be asked by us. */
-static void forget_again(struct ke_set *set)
+static void forget_again(struct ke_call *c)
 {
+	struct ke_set *set = c->set;
 	struct ke_shared *sh = set->sh;
 	uint32_t nr;
 
-	for (nr = sh->again[0]; nr; nr = set->slot[nr].next)
+	for (nr = sh->again[0]; nr; nr = set->slot[nr].next) {
 		set->slot[nr].listed = 0;
+		c->levels++;
+	}
 	sh->again[0] = 0;
 	sh->again[1] = 0;
 	sh->level = 0;
@@ -303,7 +313,7 @@ static bool spin(struct ke_call *c, const struct ke_time *time)
 	return found && !ring_is_empty(q);
 }
 
-/* Something is told, but there is more: a wait looks at 64 level interests only. */
+/* Something is told, but there may be more that held before. */
 static void collect_rest(struct ke_call *c)
 {
 	static const struct ke_time now;
@@ -361,16 +371,19 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 		return 0;
 	if (!c->exact && empty && time->sleeps && spin(c, time))
 		return -EAGAIN;
-	forget_again(set);
+	forget_again(c);
 	ke_unlock(set);
 	ret = enter(c, time, mask);
 	ke_lock(set);
-	if (ret < 0)
+	if (ret < 0) {
+		/* It may have left before it looked at those. */
+		set->sh->level = 1;
 		return ret;
+	}
 	c->entered = true;
 	collect(c, empty);
 	if (c->n) {
-		if (is_pending(q))
+		if (is_pending(q) && c->levels > KE_LOOKS)
 			collect_rest(c);
 		return 1;
 	}

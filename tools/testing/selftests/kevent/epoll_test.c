@@ -630,6 +630,7 @@ TEST_F(epoll, signals_and_timeouts)
 	struct timespec ts = { 0, 1000000 };
 	struct epoll_event ev;
 	sigset_t set, old;
+	int fd[2];
 
 	EXPECT_EQ(0, epoll_wait(self->ep, &ev, 1, 0));
 	EXPECT_EQ(0, epoll_wait(self->ep, &ev, 1, 1));
@@ -646,7 +647,16 @@ TEST_F(epoll, signals_and_timeouts)
 	EXPECT_EQ(-1, epoll_pwait(self->ep, &ev, 1, TEST_LONG_MS, &old));
 	EXPECT_EQ(EINTR, errno);
 	EXPECT_EQ(0, epoll_pwait(self->ep, &ev, 1, 1, &old));
+	/* What was ready is so after an interruption, too. */
+	make(_metadata, PIPE, fd);
+	ASSERT_EQ(0, add(self->ep, fd[0], EPOLLIN));
+	fill(_metadata, fd[1]);
+	EXPECT_EQ(EPOLLIN, ready(self->ep, 0));
+	raise(SIGUSR1);
+	epoll_pwait(self->ep, &ev, 1, TEST_LONG_MS, &old);
+	EXPECT_EQ(EPOLLIN, ready(self->ep, 0));
 	sigprocmask(SIG_SETMASK, &old, NULL);
+	unmake(fd);
 }
 
 /* Two sets that sleep for one event: at least one is told, and of a hang-up both. */
