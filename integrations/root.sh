@@ -3,47 +3,22 @@
 # its source package, in the cache.  Packages are unpacked, not installed, and the
 # system's own apt configuration is only read.
 #   prints the directory; root.gz there is an initramfs, with all that in debian/
-. "$(dirname "$0")/../scripts/lib.sh"
+. "$(dirname "$0")/apt.sh"
 
 dir=$CACHE/integrations
-root=$dir/guest/debian apt=$dir/apt
+root=$dir/guest/debian
 packages=(memcached redis-server redis-tools lighttpd nginx-light wrk python3.11-minimal
 	python3.11 libpython3.11-testsuite coreutils bash grep sed mawk procps)
 # Versions that what is known about their tests is about.
 versions=(memcached=1.6.18 redis-server=5:7.0 lighttpd=1.4.69 nginx-light=1.22 python3.11=3.11.2 libuv1=1.44.2)
 
-command -v apt-get >/dev/null || die "integrations take their programs from Debian packages: no apt-get here"
 for tool in dpkg-deb dpkg-source cmake:cmake; do
 	command -v "${tool%:*}" >/dev/null || die "integrations: ${tool%:*} is missing, see packages dpkg-dev and cmake"
 done
 
-configure_apt()
-{
-	local file
-	rm -rf "$apt"
-	mkdir -p "$apt"/{etc/apt.conf.d,etc/preferences.d,etc/sources.list.d,state/lists/partial,cache/archives/partial}
-	: >"$apt/status"
-	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-		[[ ! -f $file ]] || sed -nE 'p; s/^deb /deb-src /p' "$file" >"$apt/etc/sources.list.d/$(basename "${file%.list}").list"
-	done
-	for file in /etc/apt/sources.list.d/*.sources; do
-		[[ ! -f $file ]] || sed -E 's/^Types:.*/Types: deb deb-src/' "$file" >"$apt/etc/sources.list.d/$(basename "$file")"
-	done
-	cat >"$apt/config" <<-END
-		Dir::Etc "$apt/etc";
-		Dir::Etc::Trusted "/etc/apt/trusted.gpg";
-		Dir::Etc::TrustedParts "/etc/apt/trusted.gpg.d";
-		Dir::State "$apt/state";
-		Dir::State::status "$apt/status";
-		Dir::Cache "$apt/cache";
-		APT::Install-Recommends "false";
-		APT::Sandbox::User "root";
-	END
-}
 fetch_packages()
 {
-	export APT_CONFIG=$apt/config
-	apt-get -q update
+	use_apt
 	apt-get -y -q --download-only install "${packages[@]}"
 	(cd "$dir" && rm -rf libuv1-* libuv1_* && apt-get -q --only-source source libuv1)
 }
@@ -85,11 +60,10 @@ check_versions()
 	done
 }
 
-stamp=$(digest "$0")
+stamp=$(digest "$0" "$TOP/integrations/apt.sh")
 if [[ ! -f $dir/stamp || $(<"$dir/stamp") != "$stamp" ]]; then
 	lock_cache
 	mkdir -p "$dir"
-	configure_apt
 	logged integrations-packages fetch_packages
 	check_versions
 	logged integrations-root unpack

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# source.sh NAME VERSION [PATCH...]: the source package NAME of Debian in the cache, as
+# Debian builds it and with our patches on top; prints its directory.  VERSION is how the
+# version has to begin: what is known about its tests is about that one.
+. "$(dirname "$0")/apt.sh"
+
+name=$1 version=$2
+shift 2
+patches=("$@")
+dir=$CACHE/integrations/source/$name
+
+fetch_source()
+{
+	use_apt
+	(cd "$dir.tmp" && apt-get -q --only-source source "$name")
+}
+patch_source()
+{
+	local patch
+	for patch in "${patches[@]}"; do (cd "$1" && patch -p1 --batch --fuzz=0 <"$patch") || return; done
+}
+
+command -v dpkg-source >/dev/null || die "integrations: dpkg-source is missing, see package dpkg-dev"
+for i in "${!patches[@]}"; do patches[i]=$(realpath "${patches[i]}"); done
+stamp="$version $(digest "$TOP/integrations/source.sh" "$TOP/integrations/apt.sh" "${patches[@]}")"
+if [[ ! -f $dir/stamp || $(<"$dir/stamp") != "$stamp" ]]; then
+	lock_cache
+	rm -rf "$dir.tmp"
+	mkdir -p "$dir.tmp"
+	logged "integrations-$name-source" fetch_source
+	compgen -G "$dir.tmp/${name}_$version*.dsc" >/dev/null || die "integrations: $name is not $version any more: $(cd "$dir.tmp" && echo *.dsc)"
+	rm -rf "$dir"
+	mv "$dir.tmp" "$dir"
+	logged "integrations-$name-patch" patch_source "$(echo "$dir/$name"-*/)"
+	printf '%s\n' "$stamp" >"$dir/stamp"
+fi
+echo "$dir/$name"-*/
