@@ -39,10 +39,15 @@ progress_done() { if [[ -t 1 ]]; then printf '\r\033[K'; fi; }
 # logged NAME COMMAND...: output to build/logs/NAME.log, its end shown on failure
 logged()
 {
-	local log=$LOGS/$1.log
+	local log=$LOGS/$1.log status
 	shift
 	mkdir -p "$(dirname "$log")"
-	if "$@" >"$log" 2>&1 </dev/null; then return; fi
+	# As a condition a function would go on after what fails in its midst.
+	set +e
+	(set -e; "$@") >"$log" 2>&1 </dev/null
+	status=$?
+	set -e
+	if ((status == 0)); then return; fi
 	progress_done
 	grep -nE '(error|Error|undefined reference|FAILED|\*\*\*)' "$log" | head -n 20 >&2 || tail -n 20 "$log" >&2
 	die "'$(basename "$1") ...' failed, see $(short "$log")"

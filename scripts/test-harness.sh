@@ -47,6 +47,16 @@ splats()
 	if [[ $got = "$2" ]]; then report "ok splats: $1"; else report "not ok splats: $1: $got for $2"; fi
 }
 
+# What fails in the midst of a function that is logged is not passed over.
+steps()
+{
+	if bash -c '. "$0"; halfway() { false; true; }; logged harness-steps halfway' "$TOP/scripts/lib.sh" 2>/dev/null; then
+		report "not ok steps: a failure in their midst"
+	else
+		report "ok steps: a failure in their midst"
+	fi
+}
+
 # A machine that was never tried must come to a verdict, whatever KVM does there.
 accelerator()
 {
@@ -58,6 +68,7 @@ accelerator()
 }
 
 step "checking the harness"
+steps
 accelerator
 while IFS= read -r line; do report "$line"; done < <("$TOP/scripts/test-overlay.sh")
 
