@@ -6,7 +6,7 @@
 PATH=$PATH:/usr/sbin:/sbin
 
 disks=$OUT/disks
-stamp=$(digest "$0")
+stamp=$(digest "$TOP/scripts/disks.sh")
 if [[ -f $disks/stamp && $(<"$disks/stamp") = "$stamp" ]]; then exit 0; fi
 rm -rf "$disks"
 mkdir -p "$disks"

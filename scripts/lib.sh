@@ -77,5 +77,5 @@ silent()
 	((EPOCHSECONDS - silent_since >= $2))
 }
 
-# digest FILE...: one checksum over names and contents
-digest() { sha256sum "$@" | sha256sum | cut -c1-16; }
+# digest FILE...: one checksum over names and contents, the same wherever this is
+digest() { (cd "$TOP" && sha256sum "${@/#"$TOP/"/}") | sha256sum | cut -c1-16; }
