@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 lock_cache
 cd "$CACHE"
-rm -rf trees ccache debs touched expected.* accel.*
+rm -rf trees ccache debs touched integrations expected.* accel.*
 cd "$TOP"
 rm -rf "$OUT" "$CACHE/lock"
 rmdir "$CACHE" 2>/dev/null || true
