@@ -25,9 +25,6 @@
 #ifndef _KEVENT_EPOLL_SHIM_H
 #define _KEVENT_EPOLL_SHIM_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
