@@ -56,19 +56,18 @@ static bool is_true(struct ke_slot *s)
 
 /**
  * ke_must_ask - is a record not enough to tell what epoll would?
- * @set: the set, locked
- * @s: the interest
+ * @s: the interest, its set locked
  * @fresh: it was published while this call looked
  *
  * A level interest, all of which was false then, has told what became true.  An edge
  * record has that only, and not what held before.
  */
-bool ke_must_ask(struct ke_set *set, struct ke_slot *s, bool fresh)
+bool ke_must_ask(struct ke_slot *s, bool fresh)
 {
 	const uint32_t both = EPOLLIN | EPOLLOUT;
 
 	/* The number may be another file's: whom could it ask? */
-	if (!ke_has_fd(set, s))
+	if (!ke_has_fd(s))
 		return false;
 	return !fresh || (!ke_is_level(s) && (s->events & both) == both) ||
 	       !is_true(s);

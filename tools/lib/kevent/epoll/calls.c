@@ -2,6 +2,7 @@
 /*
  * libkevent-epoll.so - the calls of epoll
  */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 
@@ -142,7 +143,7 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int max,
 	return wait_on(set, epfd, events, max, &time, mask);
 }
 
-/* Some programs call epoll so; a static one has no function behind this. */
+/* Some programs call these so; a static one has no function behind this. */
 #ifndef KE_STATIC
 EXPORT long syscall(long nr, ...)
 {
@@ -177,6 +178,18 @@ EXPORT long syscall(long nr, ...)
 #endif
 	case SYS_close:
 		return close(a[0]);
+	case SYS_dup:
+		return dup(a[0]);
+#ifdef SYS_dup2
+	case SYS_dup2:
+		return dup2(a[0], a[1]);
+#endif
+	case SYS_dup3:
+		return dup3(a[0], a[1], a[2]);
+	case SYS_close_range:
+		return close_range(a[0], a[1], a[2]);
+	case SYS_fcntl:
+		return fcntl(a[0], a[1], a[2]);
 	}
 	return ke_real()->syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

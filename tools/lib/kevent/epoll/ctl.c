@@ -65,6 +65,7 @@ static int add(struct ke_set *set, int epfd, int fd, const struct epoll_event *e
 	if (!nr)
 		return -ENOSPC;
 	s->fd = fd;
+	s->file = ke_file(fd);
 	s->events = ev->events;
 	s->data = ev->data.u64;
 	if (ev->events & EPOLLEXCLUSIVE)
@@ -83,26 +84,105 @@ static int add(struct ke_set *set, int epfd, int fd, const struct epoll_event *e
 	return 0;
 }
 
+static bool lives(int epfd, const struct ke_slot *s, struct kevent_change *change)
+{
+	ukevent_prep_op(change, KEVENT_OP_QUERY, 0, 0, 0);
+	return !ke_change(epfd, ukevent_by_id(change, s->id));
+}
+
+/* The next one that may be an interest in what the descriptor is here. */
+static uint32_t next_of(struct ke_set *set, int epfd, int fd, uint32_t nr)
+{
+	struct kevent_change change;
+
+	while (++nr < set->sh->top) {
+		const struct ke_slot *s = set->slot + nr;
+
+		if (s->used && s->added && s->fd == fd && lives(epfd, s, &change))
+			return nr;
+	}
+	return 0;
+}
+
+/* The cookie of no slot. */
+#define KE_MARK		(1ULL << 32)
+
+/*
+ * The slot of a descriptor.  After a duplicate was closed, or in another process, the
+ * number may be that of several files of which the set has interests.  The queue
+ * knows which one it is here: it marks that, to be looked for by ids.  Its
+ * interest is left disabled then, in which case @marked is set.
+ */
+static int find(struct ke_set *set, int epfd, int fd, bool *marked)
+{
+	struct kevent_change change;
+	uint32_t nr;
+	int ret;
+
+	*marked = false;
+	if (!set->sh->orphans)
+		return (int)set->by_fd[fd] ?: -ENOENT;
+	nr = next_of(set, epfd, fd, 0);
+	if (!nr)
+		return -ENOENT;
+	if (!next_of(set, epfd, fd, nr))
+		return nr;
+	ukevent_prep_poll(&change, KEVENT_OP_MODIFY, fd, 0,
+			  KEVENT_WANT_LAST | KEVENT_START_DISABLED, KE_MARK);
+	ret = ke_change(epfd, &change);
+	if (ret)
+		return ret;
+	*marked = true;
+	for (; nr; nr = next_of(set, epfd, fd, nr)) {
+		if (lives(epfd, set->slot + nr, &change) && change.cookie == KE_MARK)
+			return nr;
+	}
+	return -ENOENT;
+}
+
+/* The slot has what the descriptor leads to, in this process. */
+static void lead_to(struct ke_set *set, struct ke_slot *s)
+{
+	uint32_t *at = set->by_fd + s->fd;
+
+	s->file = ke_file(s->fd);
+	if (*at != ke_nr(set, s)) {
+		set->sh->orphans -= !*at;
+		*at = ke_nr(set, s);
+	}
+}
+
 /* A new generation: what lies in the ring is of what it was before. */
 static int modify(struct ke_set *set, int epfd, int fd, const struct epoll_event *ev)
 {
-	struct ke_slot *s = set->slot + set->by_fd[fd];
+	uint32_t events = ev->events, flags;
 	struct kevent_change change;
-	int ret;
+	struct ke_slot *s;
+	bool marked, refused;
+	int nr = find(set, epfd, fd, &marked), ret;
 
-	if (s == set->slot)
-		return -ENOENT;
-	if (s->events & EPOLLEXCLUSIVE)
-		return -EINVAL;
+	if (nr < 0)
+		return nr;
+	s = set->slot + nr;
+	refused = s->events & EPOLLEXCLUSIVE;
+	if (refused) {
+		if (!marked)
+			return -EINVAL;
+		events = s->events;	/* as it was */
+	}
 	s->gen++;
-	ukevent_prep_poll(&change, KEVENT_OP_MODIFY, fd, ev->events & KE_POLL_BITS,
-			  mode_of(ev->events), ke_cookie(set, s));
+	flags = mode_of(events);
+	ukevent_prep_poll(&change, KEVENT_OP_MODIFY, fd, events & KE_POLL_BITS, flags,
+			  ke_cookie(set, s));
 	ret = ke_change(epfd, &change);
 	if (ret) {
 		s->gen--;
 		return ret;
 	}
 	ke_not_again(set, s);
+	if (refused)
+		return -EINVAL;
+	lead_to(set, s);
 	s->events = ev->events;
 	s->data = ev->data.u64;
 	s->armed = 1;
@@ -113,12 +193,13 @@ static int modify(struct ke_set *set, int epfd, int fd, const struct epoll_event
 static int delete(struct ke_set *set, int epfd, int fd)
 {
 	struct kevent_change change;
-	int ret;
+	bool marked;
+	int nr = find(set, epfd, fd, &marked), ret;
 
 	ukevent_prep_op(&change, KEVENT_OP_REMOVE, KEVENT_TYPE_POLL, fd, KEVENT_NO_LAST);
 	ret = ke_change(epfd, &change);
-	if (!ret && set->by_fd[fd])
-		ke_slot_free(set, set->by_fd[fd]);
+	if (!ret && nr > 0)
+		ke_slot_free(set, nr);
 	return ret;
 }
 
@@ -169,7 +250,7 @@ int ke_ctl(struct ke_set *set, int epfd, int op, int fd, struct epoll_event *ev)
 	    (events & EPOLLEXCLUSIVE &&
 	     (op != EPOLL_CTL_ADD || events & ~KE_EXCLUSIVE_BITS)))
 		return fd == epfd ? -EINVAL : epoll_says(op, fd, ev) ?: -EINVAL;
-	if ((uint32_t)fd >= set->sh->max)
+	if (fd >= (int)KE_MAX_FD || (uint32_t)fd >= set->sh->max)
 		return epoll_says(op, fd, ev) ?: -ENOSPC;
 	ret = nest(op, fd);
 	if (ret)
@@ -178,5 +259,7 @@ int ke_ctl(struct ke_set *set, int epfd, int op, int fd, struct epoll_event *ev)
 	ke_lock(set);
 	ret = set->moved >= 0 ? KE_MOVED : apply(set, epfd, op, fd, ev);
 	ke_unlock(set);
+	if ((ret == -EINVAL || ret == -EBADF) && !ke_is_of(set, epfd))
+		return KE_MOVED;
 	return ret == -ENOENT ? epoll_says(op, fd, ev) ?: -ENOENT : ret;
 }

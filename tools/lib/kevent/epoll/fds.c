@@ -19,18 +19,16 @@ static struct ke_set *pool;
 static struct ke_set first_sets[16];
 static unsigned int first_used;
 
-/* A child of vfork() has the memory of its parent, and descriptors of its own. */
-static pid_t process;
+/*
+ * The process whose descriptors these are, in a page that a fork clears, however it
+ * is made.  A child of vfork() has the memory of its parent, and descriptors of its own.
+ */
+static pid_t *process;
 
-static bool in_process(void)
-{
-	return getpid() == process;
-}
-
-static void forked(void)
-{
-	process = getpid();
-}
+/* The file that a descriptor was last added to a set for; 0 for none, or closed. */
+static uint64_t files[KE_MAX_FD];
+static unsigned int files_end;
+static uint32_t files_seen;
 
 static void before_fork(void)
 {
@@ -45,7 +43,53 @@ static void after_fork(void)
 static void after_fork_child(void)
 {
 	after_fork();
-	forked();
+	*process = getpid();
+}
+
+/*
+ * Fork handlers of the program that use epoll find no lock held: ours are the first,
+ * so that they are called last before a fork and first after it.  Nor is there
+ * anything to be looked for in a child, which has one thread of many.
+ */
+static void begin(void)
+{
+	static pid_t shared;
+	void *page = mmap(NULL, sizeof(*process), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page != MAP_FAILED)
+		madvise(page, sizeof(*process), MADV_WIPEONFORK);
+	process = page != MAP_FAILED ? page : &shared;
+	*process = getpid();
+	pthread_atfork(before_fork, after_fork, after_fork_child);
+	ke_real();
+	ke_mode();
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static __attribute__((constructor)) void ke_begin(int argc, char **argv, char **envp)
+{
+	(void)argc;
+	(void)argv;
+	/* The C library is initialised after this one. */
+	if (!environ)
+		environ = envp;
+	pthread_once(&once, begin);
+}
+
+static bool in_process(void)
+{
+	pid_t pid = getpid();
+
+	if (*process == pid)
+		return true;
+	if (*process)
+		return false;
+	/* Forked by a system call of the program's own: whoever had the lock is not here. */
+	pthread_mutex_init(&pool_lock, NULL);
+	*process = pid;
+	return true;
 }
 
 /**
@@ -57,11 +101,10 @@ struct ke_set *ke_alloc(void)
 {
 	struct ke_set *set;
 
+	/* By a library that is initialised before this one, perhaps. */
+	pthread_once(&once, begin);
+	in_process();
 	pthread_mutex_lock(&pool_lock);
-	if (!process) {
-		process = getpid();
-		pthread_atfork(before_fork, after_fork, after_fork_child);
-	}
 	set = pool;
 	if (set)
 		pool = set->next_free;
@@ -124,6 +167,15 @@ void ke_put(struct ke_set *set)
 	pthread_mutex_unlock(&pool_lock);
 }
 
+static void raise_to(unsigned int *end, unsigned int fd)
+{
+	unsigned int was = __atomic_load_n(end, __ATOMIC_RELAXED);
+
+	while (was <= fd && !__atomic_compare_exchange_n(end, &was, fd + 1, false,
+							 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
 static void exchange(int fd, struct ke_set *set)
 {
 	struct ke_set *old = __atomic_exchange_n(sets + fd, set, __ATOMIC_ACQ_REL);
@@ -139,12 +191,7 @@ static void exchange(int fd, struct ke_set *set)
  */
 void ke_install(int fd, struct ke_set *set)
 {
-	unsigned int end = __atomic_load_n(&sets_end, __ATOMIC_RELAXED);
-
-	while (end <= (unsigned int)fd &&
-	       !__atomic_compare_exchange_n(&sets_end, &end, fd + 1, false,
-					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
+	raise_to(&sets_end, fd);
 	exchange(fd, set);
 }
 
@@ -156,7 +203,15 @@ void ke_forget(int fd)
 {
 	struct ke_set **at = place(fd);
 
-	if (at && __atomic_load_n(at, __ATOMIC_RELAXED) && in_process())
+	bool set = at && __atomic_load_n(at, __ATOMIC_RELAXED);
+	bool file = fd >= 0 && fd < (int)KE_MAX_FD &&
+		    __atomic_load_n(files + fd, __ATOMIC_RELAXED);
+
+	if (!(set || file) || !in_process())
+		return;
+	if (file)
+		__atomic_store_n(files + fd, 0, __ATOMIC_RELAXED);
+	if (set)
 		exchange(fd, NULL);
 }
 
@@ -167,10 +222,45 @@ void ke_forget(int fd)
  */
 void ke_forget_range(unsigned int first, unsigned int last)
 {
-	unsigned int end = __atomic_load_n(&sets_end, __ATOMIC_RELAXED);
+	unsigned int end = __atomic_load_n(&files_end, __ATOMIC_RELAXED);
 
+	if (end < __atomic_load_n(&sets_end, __ATOMIC_RELAXED))
+		end = __atomic_load_n(&sets_end, __ATOMIC_RELAXED);
 	for (; first < end && first <= last; first++)
 		ke_forget(first);
+}
+
+/**
+ * ke_file - a name for the file of a descriptor
+ * @fd: the descriptor, below %KE_MAX_FD
+ *
+ * Other processes that have the set may have another file by that number, and so may
+ * this one, once it is closed.
+ *
+ * Return: the same as long as it is not closed here, and nothing else anywhere; not 0.
+ */
+uint64_t ke_file(int fd)
+{
+	uint64_t file = __atomic_load_n(files + fd, __ATOMIC_RELAXED);
+
+	if (file)
+		return file;
+	raise_to(&files_end, fd);
+	file = (uint64_t)getpid() << 32 |
+	       __atomic_add_fetch(&files_seen, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(files + fd, file, __ATOMIC_RELAXED);
+	return file;
+}
+
+/**
+ * ke_has_fd - is an interest's descriptor still that of its file?
+ * @s: the interest
+ *
+ * Return: whether it is in this process, as far as we know.
+ */
+bool ke_has_fd(const struct ke_slot *s)
+{
+	return __atomic_load_n(files + s->fd, __ATOMIC_RELAXED) == s->file;
 }
 
 /**
@@ -184,13 +274,40 @@ void ke_copied(int from, int to)
 
 	if (from == to)
 		return;
+	ke_forget(to);
 	set = ke_get(from);
 	if (!set)
-		ke_forget(to);
-	else if (to >= (int)KE_MAX_FD || !in_process())
+		return;
+	if (to >= (int)KE_MAX_FD || !in_process())
 		ke_put(set);
 	else
 		ke_install(to, set);
+}
+
+/**
+ * ke_is_of - is a descriptor really that of a set?
+ * @set: the set it is known to be of, to which the caller has a reference
+ * @fd: the descriptor
+ *
+ * The program may have closed it where nobody sees that here, and have got the number
+ * for something else.  If so, it is forgotten.
+ *
+ * Return: whether it is.
+ */
+bool ke_is_of(struct ke_set *set, int fd)
+{
+	struct ke_set **at = place(fd), *expected = set;
+	struct kevent_change change;
+
+	ukevent_prep_op(&change, KEVENT_OP_QUERY, 0, 0, 0);
+	if (!ke_change(fd, ukevent_by_id(&change, set->sh->name_id)) &&
+	    change.type == KEVENT_TYPE_USER && change.ident == set->sh->name)
+		return true;
+	if (at && in_process() &&
+	    __atomic_compare_exchange_n(at, &expected, NULL, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_RELAXED))
+		ke_put(set);
+	return false;
 }
 
 /**
@@ -204,7 +321,8 @@ void ke_hand_over(struct ke_set *set, int epfd)
 	int fd, end = __atomic_load_n(&sets_end, __ATOMIC_RELAXED), flags;
 
 	for (fd = 0; fd < end; fd++) {
-		if (__atomic_load_n(sets + fd, __ATOMIC_RELAXED) != set)
+		if (__atomic_load_n(sets + fd, __ATOMIC_RELAXED) != set ||
+		    !ke_is_of(set, fd))
 			continue;
 		flags = real->fcntl(fd, F_GETFD);
 		real->dup3(epfd, fd, flags > 0 && flags & FD_CLOEXEC ? O_CLOEXEC : 0);

@@ -3,8 +3,8 @@
  * libkevent-epoll.so - what becomes of descriptors
  *
  * Where one is closed that nobody sees here (by a system call of its own, or within
- * the C library) the set stays known until the number is a set again: a program that
- * calls epoll for what is none is told so a little later.
+ * the C library) the set stays known until the kernel says that the number is
+ * something else, or it is a set again.
  */
 #include <fcntl.h>
 #include <stdarg.h>

@@ -22,7 +22,7 @@ static int copy_interests(struct ke_set *set, int real_epfd)
 
 	for (nr = 1; nr < set->sh->top; nr++) {
 		s = set->slot + nr;
-		if (!s->used || !ke_has_fd(set, s))
+		if (!s->used || !ke_has_fd(s))
 			continue;
 		ev.events = s->armed ? s->events : s->events & ~KE_POLL_BITS;
 		ev.data.u64 = s->data;
@@ -43,8 +43,8 @@ void ke_wake_next(struct ke_set *set)
 {
 	struct kevent_change change;
 
-	if (__atomic_load_n(&set->sh->sleepers, __ATOMIC_RELAXED))
-		ke_change(set->moved, ukevent_prep_trigger(&change, 0, 0, 0));
+	if (set->moved >= 0 && __atomic_load_n(&set->sh->sleepers, __ATOMIC_RELAXED))
+		ke_change(set->moved, ukevent_prep_trigger(&change, set->sh->name, 0, 0));
 }
 
 /**
@@ -52,16 +52,16 @@ void ke_wake_next(struct ke_set *set)
  * @set: the set
  * @epfd: its descriptor
  *
- * Return: 0 or a negative error number.
+ * Return: 0, also if the descriptor is none of a set after all, or a negative error
+ * number.
  */
 int ke_become_epoll(struct ke_set *set, int epfd)
 {
 	const struct ke_real *real = ke_real();
-	struct kevent_change change;
 	int real_epfd, ret = 0;
 
 	ke_lock(set);
-	if (set->moved >= 0)
+	if (set->moved >= 0 || !ke_is_of(set, epfd))
 		goto unlock;
 	real_epfd = real->epoll_create1(EPOLL_CLOEXEC);
 	ret = real_epfd < 0 ? -errno : copy_interests(set, real_epfd);
@@ -76,8 +76,6 @@ int ke_become_epoll(struct ke_set *set, int epfd)
 		goto unlock;
 	}
 	ke_count(KE_N_EPOLLS, 1);
-	ke_change(set->moved, ukevent_prep_user(&change, KEVENT_OP_ADD, 0, 0,
-						KE_MOVE_COOKIE));
 	ke_hand_over(set, real_epfd);
 	ke_wake_next(set);
 unlock:

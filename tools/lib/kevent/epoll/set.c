@@ -44,6 +44,21 @@ static int share(struct ke_set *set)
 	return 0;
 }
 
+/*
+ * What tells a queue from all others.  Its cookie is that of no slot.
+ */
+static int name_queue(struct ke_set *set, int fd)
+{
+	struct ke_shared *sh = set->sh;
+	struct kevent_change change;
+	int ret;
+
+	sh->name = ke_now_ns() ^ (uint64_t)getpid() << 40 ^ (uintptr_t)sh << 12;
+	ret = ke_change(fd, ukevent_prep_user(&change, KEVENT_OP_ADD, sh->name, 0, 0));
+	sh->name_id = change.id;
+	return ret;
+}
+
 /**
  * ke_create - make a set
  * @flags: of epoll_create1(2), valid
@@ -63,10 +78,11 @@ int ke_create(int flags)
 		return -ENOMEM;
 	ret = ukevent_queue_init(&set->q, &params);
 	fd = set->q.fd;
+	set->sh = NULL;
 	if (!ret)
 		ret = fd < (int)KE_MAX_FD ? share(set) : -EMFILE;
-	else
-		set->sh = NULL;
+	if (!ret)
+		ret = name_queue(set, fd);
 	set->moved = -1;
 	__atomic_store_n(&set->refs, 1, __ATOMIC_RELEASE);
 	if (ret) {
@@ -93,10 +109,42 @@ void ke_destroy(struct ke_set *set)
 	set->sh = NULL;
 }
 
+/* A process died over its changes: what is linked anew, and looked at, is right again. */
+static void repair(struct ke_set *set)
+{
+	struct ke_shared *sh = set->sh;
+	struct ke_slot *s;
+	uint32_t nr;
+
+	sh->again[0] = 0;
+	sh->again[1] = 0;
+	sh->free = 0;
+	sh->orphans = 0;
+	sh->level = 1;
+	for (nr = 1; nr < sh->top; nr++) {
+		s = set->slot + nr;
+		s->listed = 0;
+		if (!s->used) {
+			if (set->by_fd[s->fd] == nr)
+				set->by_fd[s->fd] = 0;
+			s->next = sh->free;
+			sh->free = nr;
+		} else if (!set->by_fd[s->fd]) {
+			set->by_fd[s->fd] = nr;
+		}
+	}
+	for (nr = 1; nr < sh->top; nr++) {
+		s = set->slot + nr;
+		sh->orphans += s->used && s->added && set->by_fd[s->fd] != nr;
+	}
+}
+
 void ke_lock(struct ke_set *set)
 {
-	if (pthread_mutex_lock(&set->sh->lock) == EOWNERDEAD)
+	if (pthread_mutex_lock(&set->sh->lock) == EOWNERDEAD) {
+		repair(set);
 		pthread_mutex_consistent(&set->sh->lock);
+	}
 }
 
 void ke_unlock(struct ke_set *set)

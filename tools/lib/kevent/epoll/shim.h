@@ -49,6 +49,7 @@
  * struct ke_slot - an interest
  * @data: epoll_event.data
  * @id: the queue's name for it
+ * @file: ke_file() of the descriptor, in the process that added or changed it
  * @events: epoll_event.events
  * @gen: upper half of its cookie, the lower is the number of the slot; records of
  *	another one are of what it was before
@@ -66,6 +67,7 @@
 struct ke_slot {
 	uint64_t	data;
 	uint64_t	id;
+	uint64_t	file;
 	uint32_t	events;
 	uint32_t	gen;
 	int32_t		fd;
@@ -83,6 +85,9 @@ struct ke_slot {
 /**
  * struct ke_shared - what all processes that have a set share, as after fork
  * @lock: held to change anything here, and to take records
+ * @name: of a user event in the queue, by which it can be told from others and who
+ *	sleeps can be woken
+ * @name_id: the queue's name for that
  * @sleepers: threads asleep in a wait
  * @level: a level interest was told, or a record of one dropped, and its source may
  *	have to be looked at again by the kernel
@@ -93,12 +98,14 @@ struct ke_slot {
  * @turn: of the last call
  * @skipped: calls since the kernel has looked at what was told
  * @left: the last call left records for the next
- * @orphans: slots whose descriptor's number was added again
+ * @orphans: slots whose descriptor's number leads to another slot, or to none
  *
  * Followed by the slots, and the slot of each descriptor, 0 for none.
  */
 struct ke_shared {
 	pthread_mutex_t	lock;
+	uint64_t	name;
+	uint64_t	name_id;
 	uint32_t	sleepers;
 	uint32_t	level;
 	uint32_t	again[2];
@@ -190,6 +197,9 @@ void ke_install(int fd, struct ke_set *set);
 void ke_forget(int fd);
 void ke_forget_range(unsigned int first, unsigned int last);
 void ke_copied(int from, int to);
+uint64_t ke_file(int fd);
+bool ke_has_fd(const struct ke_slot *s);
+bool ke_is_of(struct ke_set *set, int fd);
 void ke_hand_over(struct ke_set *set, int epfd);
 
 /* set.c */
@@ -211,12 +221,6 @@ static inline uint32_t ke_nr(const struct ke_set *set, const struct ke_slot *s)
 static inline uint64_t ke_cookie(const struct ke_set *set, const struct ke_slot *s)
 {
 	return (uint64_t)s->gen << 32 | ke_nr(set, s);
-}
-
-/* Is its descriptor still that of the file it was added with, as far as we know? */
-static inline bool ke_has_fd(const struct ke_set *set, const struct ke_slot *s)
-{
-	return set->by_fd[s->fd] == ke_nr(set, s);
 }
 
 static inline bool ke_is_level(const struct ke_slot *s)
@@ -250,7 +254,7 @@ static inline uint64_t ke_now_ns(void)
 	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }
 
-#define KE_MOVED	(-4095)	/* epoll has taken over */
+#define KE_MOVED	(-4095)	/* epoll has taken over, or it is none of ours */
 
 /* wait.c */
 int ke_wait(struct ke_set *set, int epfd, struct epoll_event *events, int max,
@@ -273,13 +277,11 @@ struct ke_look {
 };
 
 /* ask.c */
-bool ke_must_ask(struct ke_set *set, struct ke_slot *s, bool fresh);
+bool ke_must_ask(struct ke_slot *s, bool fresh);
 void ke_ask(struct ke_look *look, unsigned int nr);
 
 /* nest.c */
 int ke_become_epoll(struct ke_set *set, int epfd);
 void ke_wake_next(struct ke_set *set);
-
-#define KE_MOVE_COOKIE	(~0ULL)
 
 #endif /* _KEVENT_EPOLL_SHIM_H */

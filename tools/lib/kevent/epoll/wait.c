@@ -13,8 +13,9 @@
 #include "shim.h"
 
 /*
- * Calls that found nothing to hold, of what the kernel says is so: the descriptor
- * must be another file's by now.  Believe the kernel.
+ * Rounds in which nothing held of what the kernel has told.  Others may have been faster
+ * to read, so many times; or the descriptor is another file's by now, and poll(2) says
+ * nothing of this one.  Then the kernel looks once more, and is believed.
  */
 #define KE_ROUNDS	8
 
@@ -36,6 +37,8 @@
  * @n: events told
  * @turn: of the call
  * @exact: tell what holds
+ * @believe: tell what the kernel says holds
+ * @dry: rounds that had nothing to tell
  * @levels: level interests that the kernel may have to look at
  * @entered: the kernel has looked, in this round
  * @told_level: some were of level interests, which others may want to be told, too
@@ -48,6 +51,8 @@ struct ke_call {
 	int			n;
 	uint32_t		turn;
 	bool			exact;
+	bool			believe;
+	unsigned int		dry;
 	unsigned int		levels;
 	bool			entered;
 	bool			told_level;
@@ -164,8 +169,8 @@ static bool collect_some(struct ke_call *c, bool fresh)
 			ke_count(KE_N_DROPPED, 1);
 			continue;
 		}
-		look_at(set, s, rec[i].events, c->exact && ke_must_ask(set, s, fresh),
-			look + looks);
+		look_at(set, s, rec[i].events,
+			c->exact && !c->believe && ke_must_ask(s, fresh), look + looks);
 		asked += look[looks++].fd >= 0;
 		other += !ke_is_level(s);
 	}
@@ -179,7 +184,7 @@ static bool collect_some(struct ke_call *c, bool fresh)
 	while (asked && !fresh && looks < room && set->sh->again[0]) {
 		s = set->slot + set->sh->again[0];
 		ke_not_again(set, s);
-		if (ke_has_fd(set, s))
+		if (ke_has_fd(s))
 			look_at(set, s, 0, true, look + looks++);
 	}
 	if (asked) {
@@ -331,13 +336,30 @@ static void collect_rest(struct ke_call *c)
 	}
 }
 
+/* The kernel was entered, and there is nothing to tell: 0 to say so, or look again. */
+static int dry_round(struct ke_call *c, const struct ke_time *time, int unread)
+{
+	const struct ke_set *set = c->set;
+	bool believed = c->believe;
+
+	c->believe = false;
+	c->dry++;
+	if (set->moved >= 0 || (believed && time->sleeps))
+		return -EAGAIN;
+	/* It looks at so many level interests at a time. */
+	if (!time->sleeps)
+		return is_pending(&set->q) &&
+		       c->dry < KE_ROUNDS + set->sh->top / KE_LOOKS ? -EAGAIN : 0;
+	return time->ends && (!unread || ke_now_ns() >= time->at) ? 0 : -EAGAIN;
+}
+
 /*
  * One round.  Return 1 if there is something to tell, 0 if the time is over, -EAGAIN if
  * it has to look again, or another negative error number.
  */
-static int look_once(struct ke_call *c, const struct ke_time *time, const sigset_t *mask,
-		     int round)
+static int look_once(struct ke_call *c, const struct ke_time *time, const sigset_t *mask)
 {
+	static const struct ke_time now;
 	struct ke_set *set = c->set;
 	const struct ukevent_queue *q = &set->q;
 	bool empty, held;
@@ -355,8 +377,6 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 	else
 		held = ukevent_flush_due(q, 0) || set->sh->skipped >= KE_SKIPS;
 	c->entered = false;
-	if (round >= KE_ROUNDS)
-		c->exact = false;
 	if (!empty && (!held || (c->exact && may_recheck(c)))) {
 		collect(c, false);
 		if (c->n) {
@@ -367,17 +387,21 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 		}
 		empty = ring_is_empty(q);
 	}
-	if (!time->sleeps && (round > 2 || !(is_pending(q) || held || set->sh->level)))
+	if (!time->sleeps && !(is_pending(q) || held || set->sh->level))
 		return 0;
 	if (!c->exact && empty && time->sleeps && spin(c, time))
 		return -EAGAIN;
 	forget_again(c);
+	c->believe = c->dry % KE_ROUNDS == KE_ROUNDS - 1;
 	ke_unlock(set);
-	ret = enter(c, time, mask);
+	ret = enter(c, c->believe ? &now : time, mask);
 	ke_lock(set);
 	if (ret < 0) {
 		/* It may have left before it looked at those. */
 		set->sh->level = 1;
+		if ((ret == -EINVAL || ret == -EBADF) &&
+		    (set->moved >= 0 || !ke_is_of(set, c->epfd)))
+			return KE_MOVED;
 		return ret;
 	}
 	c->entered = true;
@@ -387,7 +411,7 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 			collect_rest(c);
 		return 1;
 	}
-	return ret || set->moved >= 0 || !time->sleeps ? -EAGAIN : 0;
+	return dry_round(c, time, ret);
 }
 
 /**
@@ -408,13 +432,13 @@ int ke_wait(struct ke_set *set, int epfd, struct epoll_event *events, int max,
 		.set = set, .epfd = epfd, .events = events, .max = max,
 		.exact = ke_mode() == KE_EXACT,
 	};
-	int ret, round = 0;
 	bool others;
+	int ret;
 
 	ke_lock(set);
 	c.turn = ++set->sh->turn ?: ++set->sh->turn;
 	do
-		ret = look_once(&c, time, mask, round++);
+		ret = look_once(&c, time, mask);
 	while (ret == -EAGAIN);
 	/* Who sleeps does not see the index move, and may want to be told, too. */
 	others = __atomic_load_n(&set->sh->sleepers, __ATOMIC_RELAXED) && ret >= 0 &&

@@ -772,4 +772,409 @@ TEST(ring_level)
 	close(ep);
 }
 
+/* A call that nobody sees here, as programs make them without the C library. */
+static long unseen(long nr, long a, long b, long c)
+{
+	return ukevent_call4(nr, a, b, c, 0);
+}
+
+/* What a child made without the C library closes and duplicates is its own, too. */
+TEST_F(epoll, forked_unseen)
+{
+	int fd[2], status;
+	pid_t child;
+
+	make(_metadata, PIPE, fd);
+	ASSERT_EQ(0, add(self->ep, fd[0], EPOLLIN));
+	fill(_metadata, fd[1]);
+	child = unseen(__NR_clone, SIGCHLD, 0, 0);
+	ASSERT_GE(child, 0);
+	if (!child) {
+		int copy = dup(self->ep), bad;
+
+		bad = ready(copy, TEST_LONG_MS) != EPOLLIN;
+		close(self->ep);
+		bad |= (ready(self->ep, 0) != -EBADF) << 1;
+		bad |= (ready(copy, TEST_LONG_MS) != EPOLLIN) << 2;
+		close(copy);
+		copy = epoll_create1(0);
+		bad |= (add(copy, fd[0], EPOLLIN) != 0) << 3;
+		bad |= (ready(copy, TEST_LONG_MS) != EPOLLIN) << 4;
+		_exit(bad);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(EPOLLIN, ready(self->ep, TEST_LONG_MS));
+	unmake(fd);
+}
+
+/* The number of a set that was closed unseen is what it is, and stays so. */
+TEST_F(epoll, closed_unseen)
+{
+	static const char *const ways[] = { "close", "close_range", "dup2" };
+	int outer = epoll_create1(0), ep, copy, fd[2];
+	struct stat st;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		TH_LOG("by %s", ways[i]);
+		ep = epoll_create1(0);
+		copy = dup(ep);
+		ASSERT_GE(copy, 0);
+		make(_metadata, STREAM_PAIR, fd);
+		if (i == 0) {
+			ASSERT_EQ(0, unseen(__NR_close, ep, 0, 0));
+		} else if (i == 1) {
+			ASSERT_EQ(0, unseen(__NR_close_range, ep, ep, 0));
+		}
+		ASSERT_EQ(ep, unseen(__NR_dup3, fd[0], ep, 0));
+		close(fd[0]);
+		fill(_metadata, fd[1]);
+		EXPECT_EQ(-EINVAL, ready(ep, 1));
+		EXPECT_EQ(-EINVAL, add(ep, fd[1], EPOLLIN));
+		/* As what is to be watched, it is a socket. */
+		EXPECT_EQ(0, add(outer, ep, EPOLLIN));
+		EXPECT_EQ(EPOLLIN, ready(outer, TEST_LONG_MS));
+		EXPECT_EQ(0, fstat(ep, &st));
+		EXPECT_TRUE(S_ISSOCK(st.st_mode));
+		EXPECT_EQ(0, ctl(outer, EPOLL_CTL_DEL, ep, 0, 0));
+		close(copy);
+		close(ep);
+		close(fd[1]);
+
+		/* Nor is it handed over with what the set still is. */
+		ep = epoll_create1(0);
+		copy = dup(ep);
+		make(_metadata, STREAM_PAIR, fd);
+		ASSERT_EQ(ep, unseen(__NR_dup3, fd[0], ep, 0));
+		EXPECT_EQ(0, add(outer, copy, EPOLLIN));
+		EXPECT_EQ(0, fstat(ep, &st));
+		EXPECT_TRUE(S_ISSOCK(st.st_mode));
+		EXPECT_EQ(0, add(copy, ep, EPOLLIN));
+		fill(_metadata, fd[1]);
+		EXPECT_EQ(EPOLLIN, ready(outer, TEST_LONG_MS));
+		close(copy);
+		close(ep);
+		unmake(fd);
+	}
+	close(outer);
+}
+
+static int64_t told_data(int ep, int timeout)
+{
+	struct epoll_event ev[4];
+	int64_t all = 0;
+	int n = epoll_wait(ep, ev, 4, timeout);
+
+	while (n-- > 0)
+		all |= 1U << ev[n].data.u64;
+	return all;
+}
+
+/* A number that two files were added by is that of the one it leads to. */
+TEST_F(epoll, same_number)
+{
+	static const uint32_t modes[] = { 0, EPOLLET, EPOLLONESHOT, EPOLLEXCLUSIVE };
+	int a[2], b[2], copy[2], number;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		TH_LOG("mode %x", modes[i]);
+		make(_metadata, STREAM_PAIR, a);
+		make(_metadata, STREAM_PAIR, b);
+		number = dup(a[0]);
+		ASSERT_EQ(0, ctl(self->ep, EPOLL_CTL_ADD, number, EPOLLIN | modes[i], 1));
+		copy[0] = dup(number);
+		ASSERT_EQ(number, dup2(b[0], number));
+		ASSERT_EQ(0, ctl(self->ep, EPOLL_CTL_ADD, number, EPOLLIN, 2));
+		copy[1] = dup(number);
+		ASSERT_EQ(number, dup2(a[0], number));
+		EXPECT_EQ(modes[i] == EPOLLEXCLUSIVE ? -EINVAL : 0,
+			  ctl(self->ep, EPOLL_CTL_MOD, number, EPOLLIN, 3));
+		fill(_metadata, a[1]);
+		fill(_metadata, b[1]);
+		EXPECT_EQ(1U << 2 | 1U << (modes[i] == EPOLLEXCLUSIVE ? 1 : 3),
+			  told_data(self->ep, TEST_LONG_MS));
+		EXPECT_EQ(0, ctl(self->ep, EPOLL_CTL_DEL, number, 0, 0));
+		EXPECT_EQ(1U << 2, told_data(self->ep, TEST_LONG_MS));
+		drain(b[0]);
+		EXPECT_EQ(0, told_data(self->ep, 0));
+		EXPECT_EQ(0, told_data(self->ep, TEST_SHORT_MS));
+		EXPECT_EQ(-ENOENT, ctl(self->ep, EPOLL_CTL_MOD, number, EPOLLIN, 4));
+		EXPECT_EQ(0, ctl(self->ep, EPOLL_CTL_ADD, number, EPOLLIN, 4));
+		ASSERT_EQ(number, dup2(b[0], number));
+		EXPECT_EQ(0, ctl(self->ep, EPOLL_CTL_MOD, number, EPOLLIN | EPOLLET, 5));
+		fill(_metadata, b[1]);
+		EXPECT_EQ(1U << 4 | 1U << 5, told_data(self->ep, TEST_LONG_MS));
+		close(number);
+		close(copy[0]);
+		close(copy[1]);
+		unmake(a);
+		unmake(b);
+		EXPECT_EQ(0, told_data(self->ep, 0));
+	}
+}
+
+/* What is ready is not asked of the file that has got the number. */
+TEST_F(epoll, another_file)
+{
+	static const uint32_t modes[] = { 0, EPOLLET, EPOLLONESHOT };
+	int fd[2], other[2], copy;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		make(_metadata, STREAM_PAIR, fd);
+		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, other));
+		ASSERT_EQ(0, add(self->ep, fd[0], EPOLLIN | modes[i]));
+		copy = dup(fd[0]);
+		ASSERT_EQ(fd[0], dup2(other[0], fd[0]));
+		fill(_metadata, fd[1]);
+		EXPECT_EQ(EPOLLIN, ready(self->ep, TEST_SHORT_MS));
+		EXPECT_EQ(modes[i] ? 0 : EPOLLIN, ready(self->ep, 0));
+		close(copy);
+		unmake(fd);
+		unmake(other);
+	}
+}
+
+/* The same number is one file in a child, and another in its parent. */
+TEST_F(epoll, forked_numbers)
+{
+	int fd[2], other[2], go[2], status;
+	pid_t child;
+	char byte;
+
+	make(_metadata, STREAM_PAIR, fd);
+	make(_metadata, STREAM_PAIR, other);
+	ASSERT_EQ(0, pipe(go));
+	ASSERT_EQ(0, ctl(self->ep, EPOLL_CTL_ADD, fd[0], EPOLLIN, 1));
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		dup2(other[0], fd[0]);
+		status = ctl(self->ep, EPOLL_CTL_ADD, fd[0], EPOLLIN, 2) != 0;
+		close(go[1]);
+		/* Until the parent is done. */
+		if (read(other[1], &byte, 1) < 0 && errno == EAGAIN)
+			poll(&(struct pollfd) { .fd = other[1], .events = POLLIN }, 1, TEST_LONG_MS);
+		_exit(status);
+	}
+	close(go[1]);
+	ASSERT_EQ(0, read(go[0], &byte, 1));
+	fill(_metadata, fd[1]);
+	EXPECT_EQ(1U << 1, told_data(self->ep, TEST_LONG_MS));
+	EXPECT_EQ(0, ctl(self->ep, EPOLL_CTL_DEL, fd[0], 0, 0));
+	EXPECT_EQ(0, told_data(self->ep, TEST_SHORT_MS));
+	fill(_metadata, other[1]);
+	EXPECT_EQ(1U << 2, told_data(self->ep, TEST_LONG_MS));
+	EXPECT_EQ(-ENOENT, ctl(self->ep, EPOLL_CTL_DEL, fd[0], 0, 0));
+	drain(other[0]);
+	EXPECT_EQ(0, told_data(self->ep, TEST_SHORT_MS));
+	fill(_metadata, other[0]);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	close(go[0]);
+	unmake(fd);
+	unmake(other);
+	EXPECT_EQ(0, told_data(self->ep, 0));
+}
+
+/* Of many levels that were told some hold on, and are found without a sleep. */
+TEST_F(epoll, few_of_many)
+{
+	static struct epoll_event ev[MANY];
+	int fd[MANY], i, first;
+
+	for (i = 0; i < MANY; i++) {
+		fd[i] = eventfd(0, EFD_NONBLOCK);
+		ASSERT_GE(fd[i], 0);
+		ASSERT_EQ(0, ctl(self->ep, EPOLL_CTL_ADD, fd[i], EPOLLIN, i));
+	}
+	/* The last ones, or all but the first. */
+	for (first = MANY - 3; first > 0; first -= MANY - 4) {
+		for (i = 0; i < MANY; i++)
+			fill(_metadata, fd[i]);
+		ASSERT_EQ(MANY, epoll_wait(self->ep, ev, MANY, 0));
+		for (i = 0; i < first; i++)
+			drain(fd[i]);
+		EXPECT_LT(0, epoll_wait(self->ep, ev, MANY, 0));
+		for (i = 0; i < MANY; i++)
+			drain(fd[i]);
+		EXPECT_EQ(0, epoll_wait(self->ep, ev, MANY, 0));
+	}
+	for (i = 0; i < MANY; i++)
+		close(fd[i]);
+}
+
+struct looker {
+	int ep;
+	int stop;
+	int bad;
+	int others;
+};
+
+static void *look_always(void *arg)
+{
+	struct looker *l = arg;
+	int64_t got;
+
+	while (!__atomic_load_n(&l->stop, __ATOMIC_SEQ_CST)) {
+		got = ready(l->ep, 0);
+		if (got != EPOLLIN)
+			l->bad = got ? -got : -1;
+		got = ctl(l->ep, EPOLL_CTL_DEL, l->others, 0, 0);
+		if (got != -ENOENT)
+			l->bad = -got;
+	}
+	return NULL;
+}
+
+/* Whoever uses a set meanwhile does not see that it is handed over. */
+TEST_F(epoll, nested_while_used)
+{
+	int outer = epoll_create1(0), one = eventfd(1, 0), fd[2], i, t, turns = test_loops(200);
+	struct looker looker[2];
+	pthread_t thread[2];
+
+	make(_metadata, STREAM_PAIR, fd);
+	for (i = 0; i < turns; i++) {
+		int ep = epoll_create1(0);
+
+		ASSERT_EQ(0, add(ep, one, EPOLLIN));
+		for (t = 0; t < 2; t++) {
+			looker[t] = (struct looker) { .ep = ep, .others = fd[1] };
+			ASSERT_EQ(0, pthread_create(thread + t, NULL, look_always, looker + t));
+		}
+		for (t = 0; t < i % 16; t++)
+			sched_yield();
+		EXPECT_EQ(0, add(outer, ep, EPOLLIN));
+		for (t = 0; t < i % 4; t++)
+			sched_yield();
+		for (t = 0; t < 2; t++)
+			__atomic_store_n(&looker[t].stop, 1, __ATOMIC_SEQ_CST);
+		for (t = 0; t < 2; t++) {
+			pthread_join(thread[t], NULL);
+			ASSERT_EQ(0, looker[t].bad);
+		}
+		close(ep);
+	}
+	close(outer);
+	close(one);
+	unmake(fd);
+}
+
+/*
+ * Who sleeps is not told what is gone by the time it runs, however often: the one who
+ * writes and reads does both before that, as it goes before it on their processor.
+ */
+TEST_F(epoll, gone_each_time)
+{
+	struct sched_param first = { .sched_priority = 1 };
+	struct waiters w = { .ep = self->ep };
+	pthread_t thread;
+	int fd[2], i;
+
+	ASSERT_EQ(0, run_on(0));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fd));
+	ASSERT_EQ(0, add(self->ep, fd[0], EPOLLIN));
+	start(_metadata, &w, &thread, 1);
+	ASSERT_EQ(0, pthread_setschedparam(pthread_self(), SCHED_FIFO, &first));
+	for (i = 0; i < 40; i++) {
+		fill(_metadata, fd[1]);
+		drain(fd[0]);
+		sleep_ms(TEST_SHORT_MS / 10);
+	}
+	EXPECT_EQ(0, __atomic_load_n(&w.told, __ATOMIC_SEQ_CST));
+	fill(_metadata, fd[1]);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(1, w.told);
+	unmake(fd);
+}
+
+/* A process that dies over a change leaves the set to the others. */
+TEST_F(epoll, died)
+{
+	struct ke_set *set = ke_get(self->ep);
+	int fd[2], other[2], status;
+	pid_t child;
+
+	make(_metadata, STREAM_PAIR, fd);
+	make(_metadata, STREAM_PAIR, other);
+	ASSERT_EQ(0, add(self->ep, fd[0], EPOLLIN));
+	fill(_metadata, fd[1]);
+	EXPECT_EQ(EPOLLIN, ready(self->ep, TEST_LONG_MS));
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		if (set) {
+			ke_lock(set);
+			set->sh->again[0] = 0;
+			set->sh->free = set->sh->max;
+		}
+		_exit(0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(EPOLLIN, ready(self->ep, 0));
+	EXPECT_EQ(0, add(self->ep, other[0], EPOLLIN));
+	drain(fd[0]);
+	fill(_metadata, other[1]);
+	EXPECT_EQ(EPOLLIN, ready(self->ep, TEST_LONG_MS));
+	EXPECT_EQ(0, ctl(self->ep, EPOLL_CTL_DEL, fd[0], 0, 0));
+	if (set)
+		ke_put(set);
+	unmake(fd);
+	unmake(other);
+}
+
+/* Fork handlers of a program that has had no set before. */
+static int handlers_ep = -1, handlers_fd, handlers_bad;
+
+static void renew(void)
+{
+	struct epoll_event ev;
+
+	if (handlers_ep >= 0)
+		close(handlers_ep);
+	handlers_ep = epoll_create1(0);
+	handlers_bad |= add(handlers_ep, handlers_fd, EPOLLIN) ||
+			epoll_wait(handlers_ep, &ev, 1, TEST_LONG_MS) != 1;
+}
+
+static void leave(void)
+{
+	close(handlers_ep);
+	handlers_ep = -1;
+}
+
+TEST(fork_handlers)
+{
+	static void (*const handlers[][3])(void) = {
+		{ renew, renew, renew },
+		{ leave, renew, renew },
+	};
+	int fd[2], status;
+	unsigned int i;
+	pid_t child;
+
+	ke_set_mode(KE_EXACT);
+	make(_metadata, PIPE, fd);
+	fill(_metadata, fd[1]);
+	handlers_fd = fd[0];
+	for (i = 0; i < ARRAY_SIZE(handlers); i++)
+		ASSERT_EQ(0, pthread_atfork(handlers[i][0], handlers[i][1], handlers[i][2]));
+	for (i = 0; i < 3; i++) {
+		child = fork();
+		ASSERT_GE(child, 0);
+		if (!child) {
+			renew();
+			_exit(handlers_bad);
+		}
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		EXPECT_EQ(0, status);
+		EXPECT_EQ(0, handlers_bad);
+	}
+	leave();
+	unmake(fd);
+}
+
 TEST_HARNESS_MAIN
