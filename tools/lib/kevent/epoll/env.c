@@ -7,8 +7,8 @@
  *			there are some: by the time it is told a condition may be gone
  *		off	everything is left to epoll
  * KEVENT_EPOLL_SPIN=MICROSECONDS
- *			in ring mode: look at an empty ring for so long before a sleep, as
- *			a program does that has a processor of its own
+ *			in ring mode: look at an empty ring for up to so long before a
+ *			sleep, if sleeps are shorter than that; 200 if not set
  * KEVENT_EPOLL_STATS=FILE
  *			enum ke_count, as 64-bit numbers, adding up over processes
  */
@@ -20,7 +20,7 @@
 uint64_t *ke_counts;
 
 static enum ke_mode mode;
-static uint64_t spin_ns;
+static uint64_t spin_ns = 200 * 1000;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void read_environment(void)
@@ -62,9 +62,14 @@ uint64_t ke_spin_ns(void)
 	return spin_ns;
 }
 
-/* For tests of this library. */
+/* For tests of this library: these two. */
 void ke_set_mode(enum ke_mode to)
 {
 	ke_mode();
 	mode = to;
+}
+
+void ke_set_spin_ns(uint64_t to)
+{
+	spin_ns = to;
 }

@@ -84,6 +84,8 @@ int ke_create(int flags)
 	if (!ret)
 		ret = name_queue(set, fd);
 	set->moved = -1;
+	set->spin_ns = 0;
+	set->sleeps = 0;
 	__atomic_store_n(&set->refs, 1, __ATOMIC_RELEASE);
 	if (ret) {
 		if (fd >= 0)

@@ -15,6 +15,7 @@
  *   ctl.c     epoll_ctl()
  *   wait.c    epoll_wait(): when to enter the kernel, and what to tell
  *   ask.c     does it still hold?
+ *   spin.c    how long to look at an empty ring
  *   nest.c    a set that another one is to watch
  *   env.c     the environment, and what is counted
  *   next.c    the functions of that name that would be called without this library
@@ -127,6 +128,8 @@ struct ke_shared {
  * @size: of the shared mapping
  * @refs: descriptors, and calls
  * @moved: duplicate of the queue's descriptor if epoll has taken over, else -1
+ * @spin_ns: how long to look at an empty ring before a sleep
+ * @sleeps: that were not measured
  * @next_free: in the pool
  */
 struct ke_set {
@@ -137,6 +140,8 @@ struct ke_set {
 	size_t			size;
 	int			refs;
 	int			moved;
+	uint64_t		spin_ns;
+	uint32_t		sleeps;
 	struct ke_set		*next_free;
 };
 
@@ -181,6 +186,7 @@ enum ke_count {
 enum ke_mode ke_mode(void);
 uint64_t ke_spin_ns(void);
 void ke_set_mode(enum ke_mode to);
+void ke_set_spin_ns(uint64_t to);
 extern uint64_t *ke_counts;
 
 static inline void ke_count(enum ke_count what, uint64_t n)
@@ -259,6 +265,11 @@ static inline uint64_t ke_now_ns(void)
 /* wait.c */
 int ke_wait(struct ke_set *set, int epfd, struct epoll_event *events, int max,
 	    const struct ke_time *time, const sigset_t *mask);
+
+/* spin.c */
+bool ke_spin_begins(struct ke_set *set);
+void ke_spin_ended(struct ke_set *set, uint64_t ns);
+bool ke_spin(const struct ke_set *set, uint64_t until);
 
 /**
  * struct ke_look - an interest of which something may hold

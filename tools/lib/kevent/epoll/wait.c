@@ -8,7 +8,7 @@
  * ke_must_ask() knows.  Else poll(2) tells which of them, and of the level interests
  * told last time, still hold.
  *
- * In ring mode the records are told as they are.
+ * In ring mode the records are told as they are, and looked for before a sleep (spin.c).
  */
 #include "shim.h"
 
@@ -293,29 +293,18 @@ static void forget_again(struct ke_call *c)
 	__atomic_store_n(&set->q.taken, 0, __ATOMIC_RELAXED);
 }
 
-/*
- * Look at an empty ring for a while, not locked; true if there is something.  What a
- * level interest told holds on, perhaps: that is for the kernel to say, and waits.
- */
-static bool spin(struct ke_call *c, const struct ke_time *time)
+/* Look at an empty ring for a while; true if there is something. */
+static bool spin(struct ke_call *c, const struct ke_time *time, uint64_t since)
 {
-	const struct ukevent_queue *q = &c->set->q;
-	uint64_t until;
+	uint64_t until = since + c->set->spin_ns;
 	bool found;
-	int i;
 
-	if (!ke_spin_ns())
-		return false;
-	ke_unlock(c->set);
-	until = ke_now_ns() + ke_spin_ns();
 	if (time->ends && time->at < until)
 		until = time->at;
-	do {
-		for (i = 0, found = false; i < 64 && !found; i++)
-			found = !ring_is_empty(q) || is_pending(q);
-	} while (!found && ke_now_ns() < until);
+	ke_unlock(c->set);
+	found = ke_spin(c->set, until);
 	ke_lock(c->set);
-	return found && !ring_is_empty(q);
+	return found && !ring_is_empty(&c->set->q);
 }
 
 /* Something is told, but there may be more that held before. */
@@ -334,6 +323,20 @@ static void collect_rest(struct ke_call *c)
 		ke_lock(c->set);
 		collect(c, true);
 	}
+}
+
+/* Have the kernel look at what was told, and no more; true if something is told. */
+static bool look_again(struct ke_call *c)
+{
+	static const struct ke_time now;
+
+	forget_again(c);
+	ke_unlock(c->set);
+	enter(c, &now, NULL);
+	ke_lock(c->set);
+	c->entered = true;
+	collect(c, true);
+	return c->n;
 }
 
 /* The kernel was entered, and there is nothing to tell: 0 to say so, or look again. */
@@ -362,7 +365,8 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 	static const struct ke_time now;
 	struct ke_set *set = c->set;
 	const struct ukevent_queue *q = &set->q;
-	bool empty, held;
+	bool empty, held, measured;
+	uint64_t since = 0;
 	int ret;
 
 	if (set->moved >= 0)
@@ -389,8 +393,17 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 	}
 	if (!time->sleeps && !(is_pending(q) || held || set->sh->level))
 		return 0;
-	if (!c->exact && empty && time->sleeps && spin(c, time))
-		return -EAGAIN;
+	measured = !c->exact && empty && time->sleeps && ke_spin_begins(set);
+	if (measured) {
+		since = ke_now_ns();
+		if (spin(c, time, since))
+			return -EAGAIN;
+		/* What holds on was there all the time, and was not seen. */
+		if (set->sh->level && look_again(c)) {
+			ke_spin_ended(set, ~0ULL);
+			return 1;
+		}
+	}
 	forget_again(c);
 	c->believe = c->dry % KE_ROUNDS == KE_ROUNDS - 1;
 	ke_unlock(set);
@@ -404,6 +417,8 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 			return KE_MOVED;
 		return ret;
 	}
+	if (measured)
+		ke_spin_ended(set, ret ? ke_now_ns() - since : ~0ULL);
 	c->entered = true;
 	collect(c, empty);
 	if (c->n) {

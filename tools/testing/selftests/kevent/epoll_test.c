@@ -1177,4 +1177,80 @@ TEST(fork_handlers)
 	unmake(fd);
 }
 
+/* The time grows with short sleeps to the longest, and is gone after some that are not. */
+TEST(spin_times)
+{
+	const uint64_t most = 1600;
+	struct ke_set *set;
+	uint64_t was;
+	int ep, i;
+
+	ke_set_mode(KE_RING);
+	ke_set_spin_ns(most);
+	ep = epoll_create1(0);
+	set = ke_get(ep);
+	ASSERT_NE(NULL, set);
+	EXPECT_EQ(0, (long long)set->spin_ns);
+	for (i = 0, was = 0; i < 10 && set->spin_ns < most; i++) {
+		ke_spin_ended(set, most);
+		EXPECT_LT(was, set->spin_ns);
+		was = set->spin_ns;
+	}
+	EXPECT_EQ(most, set->spin_ns);
+	for (i = 0; i < 10 && set->spin_ns; i++) {
+		ke_spin_ended(set, most + 1);
+		EXPECT_GT(was, set->spin_ns);
+		was = set->spin_ns;
+	}
+	EXPECT_EQ(0, (long long)set->spin_ns);
+	/* From time to time it is found out. */
+	for (i = 0; i < 100 && !ke_spin_begins(set); i++)
+		;
+	EXPECT_LT(i, 100);
+	ke_put(set);
+	close(ep);
+}
+
+static void *fill_later(void *arg)
+{
+	const int *fd = arg;
+	uint64_t one = 1;
+
+	sleep_ms(TEST_SHORT_MS);
+	return write(*fd, &one, sizeof(one)) == sizeof(one) ? NULL : arg;
+}
+
+/* Who looks at the ring is told without an entry, and who looks in vain by one. */
+TEST(spin_finds)
+{
+	static const uint64_t most[] = { TEST_LONG_MS * NSEC_PER_MSEC, 1000 };
+	static uint64_t counts[KE_N_COUNTS];
+	struct ke_set *set;
+	pthread_t thread;
+	unsigned int i;
+	void *failed;
+	int ep, fd;
+
+	ke_set_mode(KE_RING);
+	ke_counts = counts;
+	for (i = 0; i < ARRAY_SIZE(most); i++) {
+		ke_set_spin_ns(most[i]);
+		ep = epoll_create1(0);
+		set = ke_get(ep);
+		ASSERT_NE(NULL, set);
+		fd = eventfd(0, EFD_NONBLOCK);
+		ASSERT_EQ(0, add(ep, fd, EPOLLIN));
+		set->spin_ns = most[i];
+		memset(counts, 0, sizeof(counts));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, fill_later, &fd));
+		EXPECT_EQ(EPOLLIN, ready(ep, TEST_LONG_MS));
+		EXPECT_EQ((long long)i, (long long)counts[KE_N_ENTRIES]);
+		pthread_join(thread, &failed);
+		EXPECT_EQ(NULL, failed);
+		ke_put(set);
+		close(fd);
+		close(ep);
+	}
+}
+
 TEST_HARNESS_MAIN
