@@ -11,7 +11,7 @@ help:
 	@echo 'make check-configs  does it build in every configuration, and is it gone with KEVENT=n?'
 	@echo 'make check-diffs    do all diffs apply to every 6.12 the package archive lists?'
 	@echo 'make check-harness  are failed tests, splats, hangs and failed boots really caught?'
-	@echo 'make integrations   programs that use epoll, as they are, on kevent (PROGRAMS="memcached redis")'
+	@echo 'make integrations   programs that use epoll, as they are, on kevent (PROGRAMS="memcached redis", SHORT=1)'
 	@echo 'make clean          remove build/'
 	@echo 'make distclean      remove the cache folder as well'
 	@echo

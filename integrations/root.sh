@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# root.sh: a Debian root for the guest, from packages, and libuv's test program from
-# its source package, in the cache.  Packages are unpacked, not installed, and the
-# system's own apt configuration is only read.
+# root.sh: a Debian root for the guest, from packages, in the cache.  Packages are
+# unpacked, not installed, and the system's own apt configuration is only read.
 #   prints the directory; root.gz there is an initramfs, with all that in debian/
 . "$(dirname "$0")/apt.sh"
 
@@ -10,17 +9,16 @@ root=$dir/guest/debian
 packages=(memcached redis-server redis-tools lighttpd nginx-light wrk python3.11-minimal
 	python3.11 libpython3.11-testsuite coreutils bash grep sed mawk procps)
 # Versions that what is known about their tests is about.
-versions=(memcached=1.6.18 redis-server=5:7.0 lighttpd=1.4.69 nginx-light=1.22 python3.11=3.11.2 libuv1=1.44.2)
+versions=(memcached=1.6.18 redis-server=5:7.0 lighttpd=1.4.69 nginx-light=1.22 python3.11=3.11.2)
 
-for tool in dpkg-deb dpkg-source cmake:cmake; do
-	command -v "${tool%:*}" >/dev/null || die "integrations: ${tool%:*} is missing, see packages dpkg-dev and cmake"
+for tool in dpkg-deb cpio gzip; do
+	command -v $tool >/dev/null || die "integrations: $tool is missing"
 done
 
 fetch_packages()
 {
 	use_apt
 	apt-get -y -q --download-only install "${packages[@]}"
-	(cd "$dir" && rm -rf libuv1-* libuv1_* && apt-get -q --only-source source libuv1)
 }
 unpack()
 {
@@ -41,33 +39,26 @@ unpack()
 	(cd "$dir/guest" && find debian -print0 | cpio --quiet -0 -o -H newc --owner=0:0) | gzip -1 >"$dir/root.gz.tmp"
 	mv "$dir/root.gz.tmp" "$dir/root.gz"
 }
-build_libuv()
-{
-	local source
-	source=$(echo "$dir"/libuv1-*)
-	cmake -S "$source" -B "$dir/libuv" -DCMAKE_BUILD_TYPE=Release -DLIBUV_BUILD_BENCH=OFF
-	cmake --build "$dir/libuv" -j"$JOBS" --target uv_run_tests_a
-}
 check_versions()
 {
 	local entry name version
 	for entry in "${versions[@]}"; do
 		name=${entry%%=*} version=${entry#*=}
-		case $name in
-		libuv1) compgen -G "$dir/libuv1-$version*" >/dev/null || die "integrations: libuv is not $version any more" ;;
-		*) compgen -G "$apt/cache/archives/${name}_${version/:/%3a}*" >/dev/null || die "integrations: $name is not $version any more" ;;
-		esac
+		compgen -G "$apt/cache/archives/${name}_${version/:/%3a}*" >/dev/null ||
+			die "integrations: $name is not $version any more: $(cd "$apt/cache/archives" && echo "${name}"_*)"
 	done
 }
 
-stamp=$(digest "$0" "$TOP/integrations/apt.sh")
-if [[ ! -f $dir/stamp || $(<"$dir/stamp") != "$stamp" ]]; then
-	lock_cache
+# Where another one waited for the lock all may be there by now.
+stamp=$(digest "$TOP/integrations/root.sh" "$TOP/integrations/apt.sh")
+is_made() { [[ -f $dir/stamp && -f $dir/root.gz && $(<"$dir/stamp") = "$stamp" ]]; }
+if ! is_made; then lock_cache >&2; fi
+if ! is_made; then
+	rm -f "$dir/stamp"
 	mkdir -p "$dir"
 	logged integrations-packages fetch_packages
 	check_versions
 	logged integrations-root unpack
-	logged integrations-libuv build_libuv
 	printf '%s\n' "$stamp" >"$dir/stamp"
 fi
 printf '%s\n' "$dir"

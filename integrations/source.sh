@@ -24,7 +24,7 @@ command -v dpkg-source >/dev/null || die "integrations: dpkg-source is missing, 
 for i in "${!patches[@]}"; do patches[i]=$(realpath "${patches[i]}"); done
 stamp="$version $(digest "$TOP/integrations/source.sh" "$TOP/integrations/apt.sh" "${patches[@]}")"
 if [[ ! -f $dir/stamp || $(<"$dir/stamp") != "$stamp" ]]; then
-	lock_cache
+	lock_cache >&2
 	rm -rf "$dir.tmp"
 	mkdir -p "$dir.tmp"
 	logged "integrations-$name-source" fetch_source

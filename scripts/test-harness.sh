@@ -121,6 +121,33 @@ ok 2 selftests: kevent: b.sh # SKIP
 not ok 3 selftests: kevent: c.sh # exit=1
 END
 
+# programs NAME COUNTS PROGRAMS: what integrations/judge.awk makes of the text on stdin
+programs()
+{
+	local got
+	got=$(awk -v programs="$3" -f "$TOP/integrations/judge.awk" | awk '{ n[$1]++ } END { print n["pass"] + 0, n["fail"] + 0, n["skip"] + 0 }')
+	if [[ $got = "$2" ]]; then report "ok programs: $1"; else report "not ok programs: $1: $got for $2"; fi
+}
+
+programs "all kinds of results" "3 2 1" "a b c" <<'END'
+integrations: a begins
+PASSED a one
+FAILED a two
+SKIPPED a three
+PASSED a four
+integrations: a ended 1
+integrations: b begins
+integrations: b ended 1
+integrations: c begins
+RESULT c: 1
+integrations: c ended 0
+END
+programs "one hangs, and one does not run" "1 2 0" "a b" <<'END'
+integrations: a begins
+PASSED a one
+END
+programs "none" "0 1 0" "" </dev/null
+
 splats "every kind" 14 <<'END'
 WARNING: CPU: 0 PID: 1 at kernel/kevent/core.c:1 f+0x1/0x2
 BUG: KASAN: slab-use-after-free in f+0x1/0x2

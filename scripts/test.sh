@@ -3,6 +3,7 @@
 #   VARIANTS       default "plain plain32 kasan"; there is kcsan as well.  With 32
 #                  after its name a kernel runs the tests as 32-bit programs
 #   CHECK_HARNESS  set: also prove that failures of every kind are caught
+#   INTEGRATIONS   set: also run some programs that use epoll on kevent
 #   STALL, TIMEOUT, TESTS ...: see guest-test.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -55,6 +56,14 @@ if [[ ${CHECK_HARNESS:-} && -f $OUT/initramfs.gz ]]; then
 	rm -f "$LOGS/harness.counts"
 	"$TOP/scripts/test-harness.sh" || true
 	count "$LOGS/harness.counts"
+fi
+
+if [[ ${INTEGRATIONS:-} ]]; then
+	rm -f "$LOGS/integrations/counts"
+	if [[ -f $OUT/plain/bzImage ]]; then
+		KEVENT_NO_BUILD=1 SHORT=1 PROGRAMS=${PROGRAMS:-wakeup python memcached} "$TOP/integrations/run.sh" || true
+	fi
+	count "$LOGS/integrations/counts"
 fi
 
 printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped

@@ -5,14 +5,14 @@ here=/integrations
 failures=0
 
 # with MODE: what to put before a command.  epoll: nothing; exact, ring: the library in
-# that mode; spin: ring, and it looks at an empty ring for a while, which is long here as
-# the machine is emulated; off: the library, only to count
+# that mode, for which the time to look at an empty ring is long here, as the machine is
+# emulated; nospin: ring without that; off: the library, only to count
 with()
 {
-	with=(env KEVENT_EPOLL_STATS=/tmp/stats "LD_PRELOAD=$here/libkevent-epoll.so")
+	with=(env KEVENT_EPOLL_STATS=/tmp/stats "KEVENT_EPOLL_SPIN=${SPIN:-20000}" "LD_PRELOAD=$here/libkevent-epoll.so")
 	case $1 in
 	epoll) with=(env) ;;
-	spin) with+=(KEVENT_EPOLL=ring "KEVENT_EPOLL_SPIN=${SPIN:-2000}") ;;
+	nospin) with+=(KEVENT_EPOLL=ring KEVENT_EPOLL_SPIN=0) ;;
 	*) with+=("KEVENT_EPOLL=$1") ;;
 	esac
 }
@@ -39,7 +39,29 @@ report_counts()
 		printf "%d epoll_wait, %d entries + %d polls = %.3f each, %d events, %d dropped, %d epoll_ctl, %d sets, %d of epoll",
 			w, e, a, w ? (e + a) / w : 0, t, d, c, s, p }')"
 }
+# What is to be counted begins with these words; passed only if nothing has failed since
+# it was last asked.
 fail() { failures=$((failures + 1)); printf 'FAILED %s\n' "$*"; }
+failures_before=0
+passed()
+{
+	if ((failures == failures_before)); then printf 'PASSED %s\n' "$*"; fi
+	failures_before=$failures
+}
+
+# made_sets PROGRAM MODE: fails if the program was not on kevent, or not on epoll, there
+made_sets()
+{
+	local what=sets
+	if [[ $2 = off ]]; then what=epolls; fi
+	(($(counted $what) > 0)) || fail "$1 $2: the library made no set"
+}
+# most PROGRAM MODE NUMBER: so many kernel entries for each epoll_wait
+most()
+{
+	awk -v w="$(counted waits)" -v n="$(($(counted entries) + $(counted asks)))" -v most="$3" \
+		'BEGIN { exit !(w > 0 && n <= most * w) }' || fail "$1 $2: more than $3 kernel entries for each epoll_wait"
+}
 
 # until_answers PORT
 until_answers()

@@ -1,6 +1,9 @@
-# lighttpd, whose event handler is epoll where there is one.
+# shellcheck shell=bash
+# program: lighttpd, whose event handler is epoll where there is one.
+# shellcheck source=integrations/guest/common.sh
 . /integrations/common.sh
-. $here/http.sh
+# shellcheck source=integrations/guest/http.sh
+. "$here/http.sh"
 cat >/tmp/lighttpd.conf <<'END'
 server.document-root = "/tmp/www"
 server.port = 8081

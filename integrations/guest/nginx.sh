@@ -1,6 +1,9 @@
-# nginx, which watches by edge.
+# shellcheck shell=bash
+# program: nginx, which watches by edge.
+# shellcheck source=integrations/guest/common.sh
 . /integrations/common.sh
-. $here/http.sh
+# shellcheck source=integrations/guest/http.sh
+. "$here/http.sh"
 mkdir -p /var/log/nginx /var/lib/nginx
 cat >/tmp/nginx.conf <<'END'
 daemon off;
