@@ -90,6 +90,7 @@ struct ke_slot {
  *	sleeps can be woken
  * @name_id: the queue's name for that
  * @sleepers: threads asleep in a wait
+ * @looking: calls that have the kernel look at what was told, @level cleared
  * @level: a level interest was told, or a record of one dropped, and its source may
  *	have to be looked at again by the kernel
  * @again: first and last level interest that was told since
@@ -108,6 +109,7 @@ struct ke_shared {
 	uint64_t	name;
 	uint64_t	name_id;
 	uint32_t	sleepers;
+	uint32_t	looking;
 	uint32_t	level;
 	uint32_t	again[2];
 	uint32_t	free;

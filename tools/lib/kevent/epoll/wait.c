@@ -39,6 +39,7 @@
  * @exact: tell what holds
  * @believe: tell what the kernel says holds
  * @dry: rounds that had nothing to tell
+ * @records: taken from the ring
  * @levels: level interests that the kernel may have to look at
  * @entered: the kernel has looked, in this round
  * @told_level: some were of level interests, which others may want to be told, too
@@ -53,6 +54,7 @@ struct ke_call {
 	bool			exact;
 	bool			believe;
 	unsigned int		dry;
+	unsigned int		records;
 	unsigned int		levels;
 	bool			entered;
 	bool			told_level;
@@ -158,11 +160,12 @@ static bool collect_some(struct ke_call *c, bool fresh)
 	struct ke_look look[KE_CHUNK];
 	unsigned int room = room_of(c);
 	unsigned int i, nr, looks = 0, asked = 0, other = 0;
-	bool recheck = c->exact && !fresh && may_recheck(c);
+	bool recheck = c->exact && !fresh && may_recheck(c), level = false;
 	struct ke_slot *s;
 
 	nr = ukevent_take_shared_mapped(&set->q, rec, room);
 	ke_count(KE_N_RECORDS, nr);
+	c->records += nr;
 	for (i = 0; i < nr; i++) {
 		s = slot_to_tell(set, rec + i);
 		if (!s) {
@@ -173,6 +176,7 @@ static bool collect_some(struct ke_call *c, bool fresh)
 			c->exact && !c->believe && ke_must_ask(s, fresh), look + looks);
 		asked += look[looks++].fd >= 0;
 		other += !ke_is_level(s);
+		level |= asked && ke_is_level(s);
 	}
 	if (recheck && !other) {
 		/* The kernel looks at them again. */
@@ -188,6 +192,8 @@ static bool collect_some(struct ke_call *c, bool fresh)
 			look_at(set, s, 0, true, look + looks++);
 	}
 	if (asked) {
+		/* Who looks meanwhile is not to think that there is none. */
+		set->sh->level |= level;
 		ke_unlock(set);
 		ke_ask(look, looks);
 		ke_lock(set);
@@ -230,6 +236,7 @@ static void cancelled(void *arg)
 
 	wake_up(sleeper);
 	sleeper->set->sh->level = 1;
+	__atomic_fetch_sub(&sleeper->set->sh->looking, 1, __ATOMIC_RELAXED);
 	ke_put(sleeper->set);
 }
 
@@ -289,6 +296,7 @@ static void forget_again(struct ke_call *c)
 	sh->again[0] = 0;
 	sh->again[1] = 0;
 	sh->level = 0;
+	__atomic_fetch_add(&sh->looking, 1, __ATOMIC_RELAXED);
 	sh->skipped = 0;
 	__atomic_store_n(&set->q.taken, 0, __ATOMIC_RELAXED);
 }
@@ -325,15 +333,25 @@ static void collect_rest(struct ke_call *c)
 	}
 }
 
-/* Have the kernel look at what was told, and no more; true if something is told. */
+/* Have the kernel look at what was told. */
+static int look(struct ke_call *c, const struct ke_time *time, const sigset_t *mask)
+{
+	int ret;
+
+	forget_again(c);
+	ke_unlock(c->set);
+	ret = enter(c, time, mask);
+	ke_lock(c->set);
+	__atomic_fetch_sub(&c->set->sh->looking, 1, __ATOMIC_RELAXED);
+	return ret;
+}
+
+/* No more than that; true if something is told. */
 static bool look_again(struct ke_call *c)
 {
 	static const struct ke_time now;
 
-	forget_again(c);
-	ke_unlock(c->set);
-	enter(c, &now, NULL);
-	ke_lock(c->set);
+	look(c, &now, NULL);
 	c->entered = true;
 	collect(c, true);
 	return c->n;
@@ -349,9 +367,9 @@ static int dry_round(struct ke_call *c, const struct ke_time *time, int unread)
 	c->dry++;
 	if (set->moved >= 0 || (believed && time->sleeps))
 		return -EAGAIN;
-	/* It looks at so many level interests at a time. */
+	/* It looks at so many level interests at a time; others may have been told of one. */
 	if (!time->sleeps)
-		return is_pending(&set->q) &&
+		return (is_pending(&set->q) || set->sh->level) &&
 		       c->dry < KE_ROUNDS + set->sh->top / KE_LOOKS ? -EAGAIN : 0;
 	return time->ends && (!unread || ke_now_ns() >= time->at) ? 0 : -EAGAIN;
 }
@@ -391,7 +409,8 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 		}
 		empty = ring_is_empty(q);
 	}
-	if (!time->sleeps && !(is_pending(q) || held || set->sh->level))
+	if (!time->sleeps && !(held || is_pending(q) || set->sh->level ||
+			       __atomic_load_n(&set->sh->looking, __ATOMIC_RELAXED)))
 		return 0;
 	measured = !c->exact && empty && time->sleeps && ke_spin_begins(set);
 	if (measured) {
@@ -399,16 +418,13 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 		if (spin(c, time, since))
 			return -EAGAIN;
 		/* What holds on was there all the time, and was not seen. */
-		if (set->sh->level && look_again(c)) {
+		if (set->spin_ns && set->sh->level && look_again(c)) {
 			ke_spin_ended(set, ~0ULL);
 			return 1;
 		}
 	}
-	forget_again(c);
 	c->believe = c->dry % KE_ROUNDS == KE_ROUNDS - 1;
-	ke_unlock(set);
-	ret = enter(c, c->believe ? &now : time, mask);
-	ke_lock(set);
+	ret = look(c, c->believe ? &now : time, mask);
 	if (ret < 0) {
 		/* It may have left before it looked at those. */
 		set->sh->level = 1;
@@ -422,7 +438,8 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 	c->entered = true;
 	collect(c, empty);
 	if (c->n) {
-		if (is_pending(q) && c->levels > KE_LOOKS)
+		/* It looks at some of the levels, and the ring may have been full. */
+		if (is_pending(q) && (c->levels > KE_LOOKS || c->records >= q->entries))
 			collect_rest(c);
 		return 1;
 	}

@@ -9,6 +9,7 @@
 #include "../../../lib/kevent/epoll/shim.h"
 
 #define MANY	300
+#define MOST	2500
 
 FIXTURE(epoll) {
 	int ep;
@@ -267,6 +268,28 @@ TEST_F(epoll, many_at_a_time)
 	for (i = 0; i < MANY; i++)
 		close(fd[i]);
 	EXPECT_EQ(0, epoll_wait(self->ep, ev, MANY, 0));
+}
+
+/* More are ready than the ring holds: as added, and as told before. */
+TEST_F_TIMEOUT(epoll, more_than_the_ring, 300)
+{
+	static struct epoll_event ev[2 * MOST];
+	static int fd[MOST];
+	int i, round;
+
+	ASSERT_EQ(0, raise_nofile(2 * MOST));
+	for (i = 0; i < MOST; i++) {
+		fd[i] = eventfd(1, EFD_NONBLOCK);
+		ASSERT_GE(fd[i], 0);
+		ASSERT_EQ(0, ctl(self->ep, EPOLL_CTL_ADD, fd[i], EPOLLIN, i));
+	}
+	for (round = 0; round < 2; round++) {
+		EXPECT_EQ(MOST, epoll_wait(self->ep, ev, 2 * MOST, TEST_LONG_MS));
+		EXPECT_EQ(MOST, epoll_wait(self->ep, ev, 2 * MOST, 0));
+	}
+	for (i = 0; i < MOST; i++)
+		close(fd[i]);
+	EXPECT_EQ(0, epoll_wait(self->ep, ev, 2 * MOST, 0));
 }
 
 /* The number of a closed descriptor is another file's; the file may go on. */
@@ -1030,9 +1053,9 @@ static void *look_always(void *arg)
 }
 
 /* Whoever uses a set meanwhile does not see that it is handed over. */
-TEST_F(epoll, nested_while_used)
+TEST_F_TIMEOUT(epoll, nested_while_used, 300)
 {
-	int outer = epoll_create1(0), one = eventfd(1, 0), fd[2], i, t, turns = test_loops(200);
+	int outer = epoll_create1(0), one = eventfd(1, 0), fd[2], i, t, turns = test_loops(20);
 	struct looker looker[2];
 	pthread_t thread[2];
 
