@@ -7,17 +7,19 @@ for file in /usr/lib/python3.11/test/test_asyncio/test_*.py; do
 	file=${file##*/}
 	tests+=("test_asyncio.${file%.py}")
 done
-if [[ ${SHORT:-} ]]; then tests=(test_epoll test_select); fi
+if [[ ${SHORT:-} ]]; then tests=(test_epoll test_select test_selectors); fi
+# They ask for the number of http.
+[[ -f /etc/services ]] || printf 'http\t80/tcp\nhttp\t80/udp\n' >/etc/services
 # test_selectors uses as many descriptors as it may.
 ulimit -n 4096
 forget_counts
 declare -A had all=([epoll]=0 [exact]=0)
-# run MODE TEST: one that goes by the clock has three tries, as the machine is slow
+# run MODE TEST TRIES: one that goes by the clock has some, as the machine is slow
 run()
 {
 	local mode=$1 test=$2 try status ran
 	with "$mode"
-	for try in 1 2 3; do
+	for ((try = 1; try <= $3; try++)); do
 		timeout 1200 "${with[@]}" python3.11 -m unittest "test.$test" >/tmp/out."$mode" 2>&1
 		status=$?
 		grep -E '^(FAIL|ERROR): ' /tmp/out."$mode" | sort -u >/tmp/bad."$mode"
@@ -29,13 +31,14 @@ run()
 		fi
 		[[ -s /tmp/bad."$mode" ]] || break
 		report python "$mode" "$test: try $try, exit status $status, $ran ran, failed: $(tr '\n' ' ' </tmp/bad."$mode")"
+		[[ $mode = epoll || $(comm -13 /tmp/bad.epoll /tmp/bad.exact) ]] || break
 	done
 	had[$mode]=$ran
 	all[$mode]=$((all[$mode] + ran))
 }
 for test in "${tests[@]}"; do
-	run epoll "$test"
-	run exact "$test"
+	run epoll "$test" 1
+	run exact "$test" 3
 	# Not worse than epoll.
 	new=$(comm -13 /tmp/bad.epoll /tmp/bad.exact)
 	[[ ! $new ]] || { fail "python: only on kevent: $test $new"; tail -n 30 /tmp/out.exact; }
