@@ -19,8 +19,16 @@ for mode in "${modes[@]}"; do
 		made_sets wakeup "$mode"
 	fi
 done
-# Some go by the clock, and fail where the machine is slow.
-new=$(comm -13 /tmp/bad.epoll /tmp/bad.exact)
-[[ ! $new ]] || fail "wakeup: only on kevent: ${new//$'\n'/ }"
+# Not worse than epoll; some go by the clock, and have three tries more.
+new=''
+with exact
+for test in $(comm -13 /tmp/bad.epoll /tmp/bad.exact); do
+	for try in 1 2 3; do
+		if timeout 300 "${with[@]}" $here/epoll_wakeup_test -t "${test#global.}" >/tmp/out 2>&1; then continue 2; fi
+		report wakeup exact "$test: try $try failed"
+	done
+	new+=" $test"
+done
+[[ ! $new ]] || fail "wakeup: only on kevent: $new"
 passed "wakeup exact, as on epoll"
 ((failures == 0))
