@@ -29,7 +29,7 @@ mkdir -p "$guest" "$out/top/integrations"
 
 step "integrations: building for ${programs[*]}"
 logged integrations-shim make -C "$TOP/tools/lib/kevent/epoll" OUT="$out"
-logged integrations-load gcc -O2 -Wall -Wextra -o "$guest/load" "$here/load.c"
+logged integrations-load gcc -O2 -Wall -Wextra -I"$TOP/bench" -o "$guest/load" "$here/load.c"
 cp "$here"/guest/* "$out/libkevent-epoll.so" "$guest/"
 for program in "${programs[@]}"; do
 	if [[ -f $here/prepare/$program.sh ]]; then "$here/prepare/$program.sh" "$guest"; fi
