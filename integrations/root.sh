@@ -7,7 +7,7 @@
 dir=$CACHE/integrations
 root=$dir/guest/debian
 packages=(memcached redis-server redis-tools lighttpd nginx-light wrk python3.11-minimal
-	python3.11 libpython3.11-testsuite coreutils bash grep sed mawk procps)
+	python3.11 libpython3.11-testsuite tcl8.6 coreutils bash grep sed mawk procps)
 # Versions that what is known about their tests is about.
 versions=(memcached=1.6.18 redis-server=5:7.0 lighttpd=1.4.69 nginx-light=1.22 python3.11=3.11.2)
 

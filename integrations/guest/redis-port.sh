@@ -1,0 +1,103 @@
+# shellcheck shell=bash disable=SC2154
+# program: redis with src/ae_kevent.c, beside the same redis with src/ae_epoll.c.
+# Its own tests, its own benchmark as the server and as the client, a load, and what
+# happens to a connection that a child goes on to hold.
+# shellcheck source=integrations/guest/common.sh
+. /integrations/common.sh
+read -ra tests <<<"${REDIS_TESTS:-unit/protocol unit/keyspace unit/info unit/auth unit/quit unit/multi unit/type/list unit/pubsub unit/limits unit/querybuf unit/networking unit/introspection unit/wait unit/obuf-limits unit/moduleapi/eventloop integration/block-repl integration/replication-3 integration/redis-benchmark}"
+port=6399
+
+# server API ARGUMENT...: leaves its pid in $pid
+server()
+{
+	local api=$1
+	shift
+	"$here/redis-$api/src/redis-server" --port $port --bind 127.0.0.1 --save '' --appendonly no \
+		--daemonize no --dir /tmp --enable-debug-command yes "$@" >"/tmp/redis-$api.log" 2>&1 &
+	pid=$!
+	until_answers $port || { cat "/tmp/redis-$api.log"; return 1; }
+}
+cli() { "$here/redis-epoll/src/redis-cli" -p $port "$@"; }
+stop() { cli shutdown nosave >/dev/null 2>&1; ended $pid; }
+
+# uses API: that is what the server waits by
+uses()
+{
+	local says fds kind=eventpoll
+	says=$(cli info server | tr -d '\r' | sed -n 's/^multiplexing_api://p')
+	[[ $says = "$1" ]] || fail "redis-port $1: it says that it uses $says"
+	fds=$(ls -l "/proc/$pid/fd")
+	[[ $1 = epoll ]] || kind=kevent
+	[[ $fds = *"[$kind]"* ]] || fail "redis-port $1: no $kind among its descriptors"
+	[[ $1 = epoll || $fds != *'[eventpoll]'* ]] || fail "redis-port $1: it has an epoll set as well"
+}
+
+# The child that saves holds every connection; the server closes one meanwhile.
+child_holds()
+{
+	local before after
+	cli debug populate 20000 >/dev/null
+	exec 4<>/dev/tcp/127.0.0.1/$port
+	printf 'client setname held\r\n' >&4
+	cli config set rdb-key-save-delay 100 >/dev/null
+	cli bgsave >/dev/null
+	cli client kill type normal skipme yes >/dev/null
+	exec 4<&-
+	cli ping >/dev/null
+	before=$(awk '{ print $14 + $15 }' /proc/$pid/stat)
+	sleep 1
+	after=$(awk '{ print $14 + $15 }' /proc/$pid/stat)
+	[[ $(cli info persistence | tr -d '\r' | sed -n 's/^rdb_bgsave_in_progress://p') = 1 ]] ||
+		fail "redis-port $1: the child ended too early"
+	# Ticks of a second in which it has nothing to do.
+	((after - before < 50)) || fail "redis-port $1: busy while a child holds a closed connection: $((after - before)) ticks"
+	cli config set rdb-key-save-delay 0 >/dev/null
+}
+
+for api in epoll kevent; do
+	server $api || { fail "redis-port $api: no server"; continue; }
+	uses $api
+	# Both ends: the benchmark has the same event loop.
+	for client in epoll kevent; do
+		timeout 300 $here/redis-$client/src/redis-benchmark -p $port -c 32 -n "${REDIS_REQUESTS:-3000}" -q -t ping,set,get,lpush,lrange_100 \
+			>/tmp/out 2>&1 || fail "redis-port $api: redis-benchmark on $client"
+		kinds=$(tr '\r' '\n' </tmp/out | grep -c 'requests per second, p50')
+		report redis-port $api "$kinds kinds of redis-benchmark on $client"
+		((kinds == 6)) || fail "redis-port $api: redis-benchmark on $client did not do all"
+		timeout 300 $here/redis-$client/src/redis-benchmark -p $port -c 32 -n 2000 -q -k 0 -t get >/tmp/out 2>&1 ||
+			fail "redis-port $api: redis-benchmark without keep-alive on $client"
+	done
+	report redis-port $api "$($here/load -p $port -c 32 -n "${REQUESTS:-20000}" redis)" || fail "redis-port $api: load"
+	child_holds $api
+	stop
+	passed "redis-port $api"
+done
+
+# A kernel without it: redis says so and ends.
+echo 2 >/proc/sys/kernel/kevent_disabled
+if timeout 20 $here/redis-kevent/src/redis-server --port $port --save '' >/tmp/out 2>&1; then
+	fail "redis-port kevent: a server without kevent"
+fi
+grep -q 'Failed creating the event loop' /tmp/out || fail "redis-port kevent: no message: $(tail -n 3 /tmp/out)"
+echo 0 >/proc/sys/kernel/kevent_disabled
+passed "redis-port without kevent"
+
+for api in epoll kevent; do
+	[[ ${tests[*]} ]] || continue
+	cd $here/redis-$api || exit 1
+	ulimit -n 10240
+	args=()
+	for test in "${tests[@]}"; do args+=(--single "$test"); done
+	timeout "${REDIS_TIMEOUT:-2400}" tclsh8.6 tests/test_helper.tcl --clients 1 --timeout 900 "${args[@]}" >/tmp/suite.$api 2>&1
+	status=$?
+	sed 's/\x1b\[[0-9;]*m//g' /tmp/suite.$api | grep -aE '^\[(err|exception)\]' | sed 's/ in tests.*//; s/ (.*//' | sort -u >/tmp/bad.$api
+	ok=$(sed 's/\x1b\[[0-9;]*m//g' /tmp/suite.$api | grep -acE '^\[ok\]')
+	report redis-suite $api "$ok ok, $(wc -l </tmp/bad.$api) errors, exit status $status"
+	((ok > 0)) || { fail "redis-suite $api ran no test"; tail -n 20 /tmp/suite.$api; }
+	eval "ok_$api=$ok"
+done
+new=$(comm -13 /tmp/bad.epoll /tmp/bad.kevent)
+[[ ! $new ]] || { fail "redis-suite: only on kevent: $new"; grep -aA20 -E '\[(err|exception)\]' /tmp/suite.kevent | head -n 60; }
+[[ ! ${tests[*]} ]] || ((ok_kevent >= ok_epoll)) || { fail "redis-suite: fewer tests on kevent"; tail -n 30 /tmp/suite.kevent; }
+passed "redis-suite"
+((failures == 0))
