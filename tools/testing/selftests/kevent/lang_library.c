@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The library in strict C99 and C11, and in C++: each function of it. */
 #include "ukevent_data.h"
+#include "ukevent_fds.h"
 #include "lang.h"
 
 LANG_EXPORT int LANG_NAME(library)(void);
@@ -94,6 +95,39 @@ static int bytes(void)
 	return ret;
 }
 
+static void refused(struct ukevent_fds *fds, int fd, int error)
+{
+	if (fd >= 0 && error == ENOTSOCK)
+		++*(int *)fds->data;
+}
+
+/* What is no socket cannot be watched as one; 0 or what went wrong. */
+static int descriptors(struct ukevent_queue *q)
+{
+	struct ukevent_fd table[256], more[512];
+	struct ukevent_fds fds;
+	struct ukevent ev[4];
+	int ends[2], told = 0;
+
+	if (pipe(ends))
+		return -errno;
+	ukevent_fds_init(&fds, q, table, 256, KEVENT_TYPE_SOCKET, refused);
+	fds.data = &told;
+	memcpy(more, table, sizeof(table));
+	ukevent_fds_resize(&fds, more, 512);
+	ukevent_fds_set(&fds, ends[0], KEVENT_SOCK_RECV);
+	if (ukevent_fds_turn(&fds, ev, 4, UKEVENT_FOREVER) || told != 1)
+		return -EPROTO;
+	ukevent_fds_set(&fds, ends[0], KEVENT_SOCK_RECV);
+	if (ukevent_fds_now(&fds, ends[0]) != -ENOTSOCK)
+		return -EPROTO;
+	ukevent_fds_set(&fds, ends[0], KEVENT_SOCK_RECV);
+	ukevent_fds_remove(&fds, ends[0]);
+	close(ends[0]);
+	close(ends[1]);
+	return ukevent_fds_turn(&fds, ev, 4, 0) || told != 1 ? -EPROTO : 0;
+}
+
 /* A user event and a timer, told; 0 or what went wrong. */
 int LANG_NAME(library)(void)
 {
@@ -140,6 +174,8 @@ int LANG_NAME(library)(void)
 		ret = ukevent_queue_init(&q, &params);
 		if (!ret)
 			ret = turns(&q);
+		if (!ret)
+			ret = descriptors(&q);
 		if (!ret)
 			ret = ukevent_queue_remap(&q);
 	}

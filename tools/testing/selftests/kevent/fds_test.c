@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The library: descriptors by number.  What is set and taken back; numbers that are
+ * another file's by the time it is applied, and files that live on elsewhere.
+ */
+#include "counted.h"
+#include "kevent_test.h"
+
+#include "../../../lib/kevent/ukevent_fds.h"
+
+#define NR_FDS	512
+
+struct told {
+	int	nr;
+	int	fd;
+	int	error;
+};
+
+static void told_failed(struct ukevent_fds *fds, int fd, int error)
+{
+	struct told *told = fds->data;
+
+	told->nr++;
+	told->fd = fd;
+	told->error = error;
+}
+
+FIXTURE(fds)
+{
+	struct ukevent_queue	q;
+	struct ukevent_fds	fds;
+	struct ukevent_fd	table[NR_FDS];
+	struct ukevent		ev[NR_FDS];
+	struct told		told;
+};
+
+FIXTURE_VARIANT(fds)
+{
+	unsigned int	type;
+	bool		noring;
+};
+
+FIXTURE_VARIANT_ADD(fds, poll)
+{
+	.type = KEVENT_TYPE_POLL,
+};
+
+FIXTURE_VARIANT_ADD(fds, socket)
+{
+	.type = KEVENT_TYPE_SOCKET,
+};
+
+FIXTURE_VARIANT_ADD(fds, get_events)
+{
+	.type = KEVENT_TYPE_POLL,
+	.noring = true,
+};
+
+FIXTURE_SETUP(fds)
+{
+	ASSERT_EQ(0, variant->noring ? queue_init_noring(&self->q, 256) :
+				       queue_init(&self->q, 256));
+	ukevent_fds_init(&self->fds, &self->q, self->table, NR_FDS, variant->type,
+			 told_failed);
+	memset(&self->told, 0, sizeof(self->told));
+	self->fds.data = &self->told;
+	memset(&counted, 0, sizeof(counted));
+}
+
+FIXTURE_TEARDOWN(fds)
+{
+	ukevent_queue_exit(&self->q);
+}
+
+#define TURN(timeout)	ukevent_fds_turn(&self->fds, self->ev, NR_FDS, timeout)
+
+#define EXPECT_CALLS(ctls, waits, nr_changes) \
+do { \
+	EXPECT_EQ((unsigned int)(ctls), counted.ctl); \
+	EXPECT_EQ((unsigned int)(waits), counted.wait); \
+	EXPECT_EQ((unsigned int)(nr_changes), counted.changes); \
+} while (0)
+
+/* The only record of a turn. */
+#define EXPECT_TOLD(timeout, number, bits) \
+do { \
+	ASSERT_EQ(1, TURN(timeout)); \
+	EXPECT_EQ((__u64)(number), self->ev[0].cookie); \
+	EXPECT_EQ((__u32)(bits), self->ev[0].events); \
+} while (0)
+
+static void pair_open(struct __test_metadata *_metadata, int *pair)
+{
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair));
+}
+
+static void pair_close(int *pair)
+{
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static int say(int fd)
+{
+	return write(fd, "x", 1) == 1 ? 0 : -1;
+}
+
+static int hear(int fd)
+{
+	char c;
+
+	return read(fd, &c, 1) == 1 ? 0 : -1;
+}
+
+/* As many changes as descriptors differ from what they were, with the wait. */
+static const struct {
+	const char	*name;
+	int		set[4];		/* events, or -1: removed; 0 ends */
+	unsigned int	changes;
+	unsigned int	told;
+} sequences[] = {
+	{ "set",			{ EV_IN },				1, EV_IN },
+	{ "set twice",			{ EV_OUT, EV_IN },			1, EV_IN },
+	{ "more",			{ EV_IN, EV_IN | EV_OUT },		1, EV_IN | EV_OUT },
+	{ "less",			{ EV_IN | EV_OUT, EV_OUT },		1, EV_OUT },
+	{ "removed",			{ EV_IN, -1 },				0, 0 },
+	{ "removed, set",		{ EV_IN, -1, EV_OUT },			1, EV_OUT },
+	{ "never set, removed",		{ -1 },					0, 0 },
+	{ "removed twice",		{ EV_IN, -1, -1 },			0, 0 },
+};
+
+TEST_F(fds, changes)
+{
+	unsigned int i, j;
+	int pair[2];
+
+	pair_open(_metadata, pair);
+	ASSERT_EQ(0, say(pair[1]));
+	for (i = 0; i < ARRAY_SIZE(sequences); i++) {
+		TH_LOG("%s", sequences[i].name);
+		memset(&counted, 0, sizeof(counted));
+		for (j = 0; j < 4 && sequences[i].set[j]; j++) {
+			if (sequences[i].set[j] < 0)
+				ukevent_fds_remove(&self->fds, pair[0]);
+			else
+				ukevent_fds_set(&self->fds, pair[0], sequences[i].set[j]);
+		}
+		EXPECT_EQ(sequences[i].told ? 1 : 0, TURN(0));
+		if (sequences[i].told) {
+			EXPECT_EQ((__u64)pair[0], self->ev[0].cookie);
+			EXPECT_EQ(sequences[i].told, self->ev[0].events);
+			EXPECT_CALLS(0, 1, sequences[i].changes);
+		}
+		EXPECT_EQ(sequences[i].changes, counted.changes);
+		/* As it was: nothing is left to be applied. */
+		if (sequences[i].told)
+			ukevent_fds_set(&self->fds, pair[0], sequences[i].told);
+		TURN(0);
+		EXPECT_EQ(sequences[i].changes, counted.changes);
+		ukevent_fds_remove(&self->fds, pair[0]);
+		EXPECT_EQ(0, TURN(0));
+	}
+	EXPECT_EQ(0, self->told.nr);
+	pair_close(pair);
+}
+
+/* One that is watched is changed, not made anew. */
+TEST_F(fds, modified)
+{
+	int pair[2];
+
+	pair_open(_metadata, pair);
+	ukevent_fds_set(&self->fds, pair[0], EV_OUT);
+	EXPECT_TOLD(0, pair[0], EV_OUT);
+	ukevent_fds_set(&self->fds, pair[0], EV_IN);
+	EXPECT_EQ(0, TURN(0));
+	ASSERT_EQ(0, say(pair[1]));
+	EXPECT_TOLD(UKEVENT_FOREVER, pair[0], EV_IN);
+	EXPECT_EQ(2U, counted.changes);
+	ukevent_fds_remove(&self->fds, pair[0]);
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(0, self->told.nr);
+	pair_close(pair);
+}
+
+/* Told until it is not so any more. */
+TEST_F(fds, level)
+{
+	int pair[2], i;
+
+	pair_open(_metadata, pair);
+	ASSERT_EQ(0, say(pair[1]));
+	ukevent_fds_set(&self->fds, pair[0], EV_IN);
+	for (i = 0; i < 5; i++)
+		EXPECT_TOLD(UKEVENT_FOREVER, pair[0], EV_IN);
+	ASSERT_EQ(0, hear(pair[0]));
+	EXPECT_EQ(0, TURN(0));
+	pair_close(pair);
+}
+
+/* A record of before it was removed is nobody's, nor that of events not asked for. */
+TEST_F(fds, stale)
+{
+	int pair[2];
+
+	pair_open(_metadata, pair);
+	ukevent_fds_set(&self->fds, pair[0], EV_IN);
+	EXPECT_EQ(0, TURN(0));
+	ASSERT_EQ(0, say(pair[1]));
+	ukevent_fds_remove(&self->fds, pair[0]);
+	ukevent_fds_set(&self->fds, pair[0], EV_OUT);
+	ASSERT_GE(TURN(0), 0);
+	EXPECT_TOLD(0, pair[0], EV_OUT);
+	ukevent_fds_set(&self->fds, pair[0], EV_IN);
+	ASSERT_EQ(1, TURN(0));
+	EXPECT_EQ((__u32)EV_IN, self->ev[0].events);
+	pair_close(pair);
+}
+
+/*
+ * Closed, and the number is another file's, both before a turn: with and without one who
+ * holds the first open, so that the close ends nothing.
+ */
+static const struct {
+	const char	*name;
+	bool		held;
+	bool		applied;	/* the first was watched by then */
+} reuses[] = {
+	{ "closed",			false, true },
+	{ "held",			true,  true },
+	{ "closed, never watched",	false, false },
+	{ "held, never watched",	true,  false },
+};
+
+TEST_F(fds, reused)
+{
+	int first[2], second[2], held, number, n;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(reuses); i++) {
+		TH_LOG("%s", reuses[i].name);
+		pair_open(_metadata, first);
+		pair_open(_metadata, second);
+		number = first[0];
+		held = reuses[i].held ? dup(number) : -1;
+		ASSERT_EQ(0, say(first[1]));
+		ukevent_fds_set(&self->fds, number, EV_IN);
+		if (reuses[i].applied)
+			EXPECT_TOLD(0, number, EV_IN);
+		ukevent_fds_remove(&self->fds, number);
+		ASSERT_EQ(number, dup2(second[0], number));
+		ukevent_fds_set(&self->fds, number, EV_IN);
+		/* Bytes of the first are still there, of the second none. */
+		for (n = 0; n < 3; n++)
+			EXPECT_EQ(0, TURN(0));
+		ASSERT_EQ(0, say(second[1]));
+		EXPECT_TOLD(UKEVENT_FOREVER, number, EV_IN);
+		ASSERT_EQ(0, hear(number));
+		EXPECT_EQ(0, TURN(0));
+		/* The kernel has no other that it would look at. */
+		if (!variant->noring)
+			EXPECT_EQ(0, flush_ring(&self->q));
+		ukevent_fds_remove(&self->fds, number);
+		if (held >= 0)
+			close(held);
+		pair_close(first);
+		pair_close(second);
+	}
+	EXPECT_EQ(0, self->told.nr);
+}
+
+static void *says_later(void *arg)
+{
+	sleep_ms(TEST_SHORT_MS);
+	return (void *)(long)say(*(int *)arg);
+}
+
+/* The close was first: that is no reason for the program to be told anything. */
+TEST_F(fds, sleeps_after_close)
+{
+	int gone[2], pair[2];
+	pthread_t thread;
+	void *ret;
+
+	pair_open(_metadata, gone);
+	pair_open(_metadata, pair);
+	ukevent_fds_set(&self->fds, gone[0], EV_IN);
+	ukevent_fds_set(&self->fds, pair[0], EV_IN);
+	EXPECT_EQ(0, TURN(0));
+	ukevent_fds_remove(&self->fds, gone[0]);
+	pair_close(gone);
+	memset(&counted, 0, sizeof(counted));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, says_later, &pair[1]));
+	EXPECT_TOLD(UKEVENT_FOREVER, pair[0], EV_IN);
+	EXPECT_EQ(0U, counted.ctl);
+	EXPECT_LE(counted.wait, 2U);
+	pthread_join(thread, &ret);
+	EXPECT_EQ(NULL, ret);
+	EXPECT_EQ(0, self->told.nr);
+	pair_close(pair);
+}
+
+/* What cannot be watched, told by the turn or at once. */
+static const struct {
+	const char	*name;
+	const char	*path;		/* NULL: a descriptor that is none */
+	int		error[2];	/* POLL, SOCKET */
+} refused[] = {
+	{ "no descriptor",	NULL,		{ EBADF, EBADF } },
+	{ "a directory",	"/",		{ EPERM, ENOTSOCK } },
+};
+
+TEST_F(fds, fails)
+{
+	const bool socket = variant->type == KEVENT_TYPE_SOCKET;
+	int pair[2], fd, error;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(refused); i++) {
+		TH_LOG("%s", refused[i].name);
+		error = refused[i].error[socket];
+		pair_open(_metadata, pair);
+		fd = refused[i].path ? open(refused[i].path, O_RDONLY) : NR_FDS - 1;
+		ASSERT_GE(fd, 0);
+		memset(&self->told, 0, sizeof(self->told));
+		/* Others are watched all the same. */
+		ASSERT_EQ(0, say(pair[1]));
+		ukevent_fds_set(&self->fds, pair[0], EV_IN);
+		ukevent_fds_set(&self->fds, fd, EV_IN);
+		EXPECT_TOLD(UKEVENT_FOREVER, pair[0], EV_IN);
+		EXPECT_EQ(1, self->told.nr);
+		EXPECT_EQ(fd, self->told.fd);
+		EXPECT_EQ(error, self->told.error);
+		/* Who would sleep for ever hears of it first. */
+		ASSERT_EQ(0, hear(pair[0]));
+		EXPECT_EQ(0, TURN(0));
+		ukevent_fds_set(&self->fds, fd, EV_IN);
+		EXPECT_EQ(0, TURN(UKEVENT_FOREVER));
+		EXPECT_EQ(2, self->told.nr);
+
+		ukevent_fds_set(&self->fds, fd, EV_IN);
+		EXPECT_EQ(-error, ukevent_fds_now(&self->fds, fd));
+		EXPECT_EQ(0, TURN(0));
+		EXPECT_EQ(2, self->told.nr);
+		ukevent_fds_remove(&self->fds, pair[0]);
+		pair_close(pair);
+		if (refused[i].path)
+			close(fd);
+	}
+}
+
+/* At once, and nothing is left for the turn; also in place of one that was removed. */
+TEST_F(fds, now)
+{
+	int pair[2];
+
+	pair_open(_metadata, pair);
+	ukevent_fds_set(&self->fds, pair[0], EV_IN);
+	EXPECT_EQ(0, ukevent_fds_now(&self->fds, pair[0]));
+	EXPECT_EQ(0, ukevent_fds_now(&self->fds, pair[0]));
+	EXPECT_CALLS(1, 0, 1);
+	ukevent_fds_remove(&self->fds, pair[0]);
+	ukevent_fds_set(&self->fds, pair[0], EV_IN);
+	EXPECT_EQ(0, ukevent_fds_now(&self->fds, pair[0]));
+	ASSERT_EQ(0, say(pair[1]));
+	EXPECT_TOLD(UKEVENT_FOREVER, pair[0], EV_IN);
+	EXPECT_EQ(3U, counted.changes);
+	EXPECT_EQ(0, self->told.nr);
+	pair_close(pair);
+}
+
+/* More than there is room for in one call. */
+TEST_F(fds, many)
+{
+	const int nr = 3 * UKEVENT_GATHERED;
+	int pair[3 * UKEVENT_GATHERED][2], i, n, told = 0;
+
+	ASSERT_EQ(0, raise_nofile(NR_FDS));
+	for (i = 0; i < nr; i++) {
+		pair_open(_metadata, pair[i]);
+		ASSERT_LT(pair[i][1], NR_FDS);
+		ukevent_fds_set(&self->fds, pair[i][0], EV_IN);
+		ASSERT_EQ(0, say(pair[i][1]));
+	}
+	while (told < nr) {
+		n = TURN(UKEVENT_FOREVER);
+		ASSERT_GT(n, 0);
+		told += n;
+		for (i = 0; i < n; i++) {
+			ASSERT_EQ(0, hear(self->ev[i].cookie));
+			ukevent_fds_remove(&self->fds, self->ev[i].cookie);
+			close(self->ev[i].cookie);
+		}
+	}
+	EXPECT_EQ(nr, told);
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(0, self->told.nr);
+	for (i = 0; i < nr; i++)
+		close(pair[i][1]);
+}
+
+/* A table in another place: what was watched is, and the new entries are empty. */
+TEST_F(fds, resized)
+{
+	struct ukevent_fd table[2 * NR_FDS];
+	int pair[2], high;
+
+	ASSERT_EQ(0, raise_nofile(2 * NR_FDS));
+	pair_open(_metadata, pair);
+	ukevent_fds_set(&self->fds, pair[0], EV_IN);
+	EXPECT_EQ(0, TURN(0));
+	memset(table, 0xff, sizeof(table));
+	memcpy(table, self->table, sizeof(self->table));
+	ukevent_fds_resize(&self->fds, table, 2 * NR_FDS);
+	high = dup2(pair[1], 2 * NR_FDS - 1);
+	ASSERT_EQ(2 * NR_FDS - 1, high);
+	ukevent_fds_set(&self->fds, high, EV_OUT);
+	EXPECT_TOLD(UKEVENT_FOREVER, high, EV_OUT);
+	ukevent_fds_remove(&self->fds, high);
+	close(high);
+	ASSERT_EQ(0, say(pair[1]));
+	EXPECT_TOLD(UKEVENT_FOREVER, pair[0], EV_IN);
+	pair_close(pair);
+}
+
+TEST_HARNESS_MAIN
