@@ -39,16 +39,6 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	told |= what;
 }
 
-static void on_read(evutil_socket_t fd, short what, void *arg)
-{
-	char buf[64];
-
-	told |= what;
-	if (read(fd, buf, sizeof(buf)) < 0)
-		empty++;
-	(void)arg;
-}
-
 static struct event *watch(int fd, short what, event_callback_fn fn)
 {
 	struct event *ev = event_new(base, fd, what | EV_PERSIST, fn, NULL);
@@ -144,8 +134,19 @@ static void on_write(evutil_socket_t fd, short what, void *arg)
 	static int left = 20;
 
 	(void)what;
-	if (!left-- || write(fd, "x", 1) != 1)
-		event_del(ev);
+	if (left-- && write(fd, "x", 1) == 1)
+		event_add(ev, NULL);
+}
+
+static void on_read(evutil_socket_t fd, short what, void *arg)
+{
+	struct event *ev = *(struct event **)arg;
+	char buf[64];
+
+	(void)what;
+	if (read(fd, buf, sizeof(buf)) < 0)
+		empty++;
+	event_add(ev, NULL);
 }
 
 /* Not told of what was read in the turn in which it came. */
@@ -156,9 +157,10 @@ static int read_already(void)
 
 	make_pair(pair);
 	empty = 0;
-	from = watch(pair[1], EV_READ, on_read);
-	to = event_new(base, pair[0], EV_WRITE | EV_PERSIST, on_write, &to);
+	to = event_new(base, pair[0], EV_WRITE, on_write, &to);
+	from = event_new(base, pair[1], EV_READ, on_read, &from);
 	event_add(to, NULL);
+	event_add(from, NULL);
 	for (i = 0; i < 100; i++)
 		turn();
 	event_free(to);
