@@ -42,7 +42,7 @@ regress()
 	local name=$2
 	only "$1"
 	shift 2
-	timeout 1800 "${only[@]}" ./regress "$@" >"/tmp/out.$name" 2>&1
+	timeout 1800 "${only[@]}" ./regress --timeout 120 "$@" >"/tmp/out.$name" 2>&1
 	awk '/^[a-z0-9_]+\/[^ ]*: / { test = $1; sub(/:$/, "", test); delete bad[test] }
 		/^ +\[.* FAILED\]$/ { bad[test] = 1 }
 		END { for (test in bad) print test }' "/tmp/out.$name" | sort >"/tmp/bad.$name"
