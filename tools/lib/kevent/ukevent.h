@@ -192,38 +192,38 @@ static inline long ukevent_call4(long nr, long a, long b, long c, long d)
 
 #endif
 
-static inline int sys_kevent_create(struct kevent_params *params, size_t size,
-				    uint32_t flags)
+UKEVENT_INLINE int sys_kevent_create(struct kevent_params *params, size_t size,
+				     uint32_t flags)
 {
 	return ukevent_call4(__NR_kevent_create, (long)params, size, flags, 0);
 }
 
-static inline int sys_kevent_ctl(int fd, struct kevent_change *changes,
-				 uint32_t nr, uint32_t change_size,
-				 uint32_t flags)
+UKEVENT_INLINE int sys_kevent_ctl(int fd, struct kevent_change *changes,
+				  uint32_t nr, uint32_t change_size,
+				  uint32_t flags)
 {
 	return ukevent_call6(__NR_kevent_ctl, fd, (long)changes, nr, change_size,
 			     flags, 0);
 }
 
-static inline int sys_kevent_wait(int fd, uint32_t min_nr,
-				  struct kevent_wait_args *args, size_t size)
+UKEVENT_INLINE int sys_kevent_wait(int fd, uint32_t min_nr,
+				   struct kevent_wait_args *args, size_t size)
 {
 	return ukevent_call4(__NR_kevent_wait, fd, min_nr, (long)args, size);
 }
 
-static inline int sys_kevent_get_events(int fd, struct ukevent *buf,
-					uint32_t min_nr, uint32_t max_nr,
-					struct kevent_wait_args *args,
-					size_t size)
+UKEVENT_INLINE int sys_kevent_get_events(int fd, struct ukevent *buf,
+					 uint32_t min_nr, uint32_t max_nr,
+					 struct kevent_wait_args *args,
+					 size_t size)
 {
 	return ukevent_call6(__NR_kevent_get_events, fd, (long)buf, min_nr, max_nr,
 			     (long)args, size);
 }
 
-static inline int sys_kevent_send(int fd, struct kevent_send *sends, uint32_t nr,
-				  uint32_t min_nr, struct kevent_wait_args *args,
-				  size_t size)
+UKEVENT_INLINE int sys_kevent_send(int fd, struct kevent_send *sends, uint32_t nr,
+				   uint32_t min_nr, struct kevent_wait_args *args,
+				   size_t size)
 {
 	return ukevent_call6(__NR_kevent_send, fd, (long)sends, nr, min_nr,
 			     (long)args, size);
@@ -233,7 +233,7 @@ static inline int sys_kevent_send(int fd, struct kevent_send *sends, uint32_t nr
  * ukevent_queue_exit - unmap and close a queue
  * @q: the queue
  */
-static inline void ukevent_queue_exit(struct ukevent_queue *q)
+UKEVENT_INLINE void ukevent_queue_exit(struct ukevent_queue *q)
 {
 	int saved = errno;
 
@@ -326,7 +326,7 @@ fail:
  *
  * Return: 0 or a negative error number; nothing is left mapped then.
  */
-static inline int ukevent_queue_open(struct ukevent_queue *q, int fd)
+UKEVENT_INLINE int ukevent_queue_open(struct ukevent_queue *q, int fd)
 {
 	struct kevent_params params;
 	int ret;
@@ -351,7 +351,7 @@ static inline int ukevent_queue_open(struct ukevent_queue *q, int fd)
  * Return: 0 or a negative error number; @q then has the descriptor only, to be closed
  * by ukevent_queue_exit().
  */
-static inline int ukevent_queue_remap(struct ukevent_queue *q)
+UKEVENT_INLINE int ukevent_queue_remap(struct ukevent_queue *q)
 {
 	int fd = q->fd, ret;
 
@@ -370,8 +370,8 @@ static inline int ukevent_queue_remap(struct ukevent_queue *q)
  *
  * Return: 0 or a negative error number; nothing is left open then.
  */
-static inline int ukevent_queue_init(struct ukevent_queue *q,
-				     struct kevent_params *params)
+UKEVENT_INLINE int ukevent_queue_init(struct ukevent_queue *q,
+				      struct kevent_params *params)
 {
 	int fd = sys_kevent_create(params, sizeof(*params), params->flags);
 	int saved = errno, ret;
@@ -469,8 +469,8 @@ static inline int ukevent_take_shared_mapped(struct ukevent_queue *q,
  * Return: number of records taken, 0 if the ring is empty, -ECHILD in a child,
  * -EINVAL without a ring.
  */
-static inline int ukevent_take(struct ukevent_queue *q, struct ukevent *buf,
-			       uint32_t max)
+UKEVENT_INLINE int ukevent_take(struct ukevent_queue *q, struct ukevent *buf,
+				uint32_t max)
 {
 	return q->here->ring ? ukevent_take_mapped(q, buf, max) :
 			       ukevent_no_ring(q);
@@ -487,8 +487,8 @@ static inline int ukevent_take(struct ukevent_queue *q, struct ukevent *buf,
  *
  * Return: as ukevent_take().
  */
-static inline int ukevent_take_shared(struct ukevent_queue *q,
-				      struct ukevent *buf, uint32_t max)
+UKEVENT_INLINE int ukevent_take_shared(struct ukevent_queue *q,
+				       struct ukevent *buf, uint32_t max)
 {
 	return q->here->ring ? ukevent_take_shared_mapped(q, buf, max) :
 			       ukevent_no_ring(q);
@@ -504,7 +504,7 @@ static inline int ukevent_take_shared(struct ukevent_queue *q,
  *
  * Return: nonzero if kevent_wait() should be entered.
  */
-static inline int ukevent_flush_due(const struct ukevent_queue *q, int empty)
+UKEVENT_INLINE int ukevent_flush_due(const struct ukevent_queue *q, int empty)
 {
 	if (!empty &&
 	    __atomic_load_n(&q->taken, __ATOMIC_RELAXED) < q->flush_after)
@@ -572,8 +572,8 @@ UKEVENT_APART int ukevent_fetch(struct ukevent_queue *q,
  *
  * Return: number of records in the ring, or a negative error number.
  */
-static inline int ukevent_wait(struct ukevent_queue *q, uint32_t min_nr,
-			       uint64_t timeout_ns)
+UKEVENT_INLINE int ukevent_wait(struct ukevent_queue *q, uint32_t min_nr,
+				uint64_t timeout_ns)
 {
 	return q->here->process ? ukevent_enter(q, NULL, min_nr, timeout_ns) :
 				  -ECHILD;
@@ -618,9 +618,9 @@ UKEVENT_IN_LINE int ukevent_dequeue_args(struct ukevent_queue *q,
  *
  * Return: number of records, 0 after the timeout, or a negative error number.
  */
-static inline int ukevent_dequeue_batch(struct ukevent_queue *q,
-					struct ukevent *buf, uint32_t max,
-					uint64_t timeout_ns)
+UKEVENT_INLINE int ukevent_dequeue_batch(struct ukevent_queue *q,
+					 struct ukevent *buf, uint32_t max,
+					 uint64_t timeout_ns)
 {
 	return ukevent_dequeue_args(q, NULL, buf, max, timeout_ns);
 }
@@ -633,8 +633,8 @@ static inline int ukevent_dequeue_batch(struct ukevent_queue *q,
  *
  * Return: 1, 0 after the timeout, or a negative error number.
  */
-static inline int ukevent_dequeue(struct ukevent_queue *q, struct ukevent *ev,
-				  uint64_t timeout_ns)
+UKEVENT_INLINE int ukevent_dequeue(struct ukevent_queue *q, struct ukevent *ev,
+				   uint64_t timeout_ns)
 {
 	return ukevent_dequeue_batch(q, ev, 1, timeout_ns);
 }
@@ -687,9 +687,9 @@ static inline int ukevent_dequeue_shared_args(struct ukevent_queue *q,
  * Return: number of records, 0 after the timeout or if others took what woke this
  * one before it, or a negative error number.
  */
-static inline int ukevent_dequeue_shared(struct ukevent_queue *q,
-					 struct ukevent *buf, uint32_t max,
-					 uint64_t timeout_ns)
+UKEVENT_INLINE int ukevent_dequeue_shared(struct ukevent_queue *q,
+					  struct ukevent *buf, uint32_t max,
+					  uint64_t timeout_ns)
 {
 	return ukevent_dequeue_shared_args(q, NULL, buf, max, timeout_ns);
 }
@@ -701,8 +701,8 @@ static inline int ukevent_dequeue_shared(struct ukevent_queue *q,
  *
  * Return: 0 or a negative error number, the change's own or the call's.
  */
-static inline int ukevent_change(struct ukevent_queue *q,
-				 struct kevent_change *change)
+UKEVENT_INLINE int ukevent_change(struct ukevent_queue *q,
+				  struct kevent_change *change)
 {
 	int ret = sys_kevent_ctl(q->fd, change, 1, sizeof(*change), 0);
 
@@ -715,9 +715,9 @@ static inline int ukevent_change(struct ukevent_queue *q,
  * many changes.
  */
 
-static inline int ukevent_add(struct ukevent_queue *q, unsigned int type,
-			      uint64_t ident, uint32_t events, uint32_t flags,
-			      uint64_t cookie)
+UKEVENT_INLINE int ukevent_add(struct ukevent_queue *q, unsigned int type,
+			       uint64_t ident, uint32_t events, uint32_t flags,
+			       uint64_t cookie)
 {
 	struct kevent_change change;
 
@@ -726,8 +726,8 @@ static inline int ukevent_add(struct ukevent_queue *q, unsigned int type,
 }
 
 /* Remove, enable, disable. */
-static inline int ukevent_op(struct ukevent_queue *q, unsigned int op,
-			     unsigned int type, uint64_t ident)
+UKEVENT_INLINE int ukevent_op(struct ukevent_queue *q, unsigned int op,
+			      unsigned int type, uint64_t ident)
 {
 	struct kevent_change change;
 
@@ -735,8 +735,8 @@ static inline int ukevent_op(struct ukevent_queue *q, unsigned int op,
 }
 
 /* The same by id; @flags: 0, or %KEVENT_ACK or %KEVENT_NO_LAST to remove. */
-static inline int ukevent_op_id(struct ukevent_queue *q, unsigned int op,
-				unsigned int type, uint64_t id, uint32_t flags)
+UKEVENT_INLINE int ukevent_op_id(struct ukevent_queue *q, unsigned int op,
+				 unsigned int type, uint64_t id, uint32_t flags)
 {
 	struct kevent_change change;
 
@@ -744,30 +744,30 @@ static inline int ukevent_op_id(struct ukevent_queue *q, unsigned int op,
 	return ukevent_change(q, ukevent_by_id(&change, id));
 }
 
-static inline int ukevent_add_poll(struct ukevent_queue *q, int fd,
-				   uint32_t events, uint32_t flags,
-				   uint64_t cookie)
+UKEVENT_INLINE int ukevent_add_poll(struct ukevent_queue *q, int fd,
+				    uint32_t events, uint32_t flags,
+				    uint64_t cookie)
 {
 	return ukevent_add(q, KEVENT_TYPE_POLL, fd, events, flags, cookie);
 }
 
-static inline int ukevent_op_poll(struct ukevent_queue *q, unsigned int op,
-				  int fd)
+UKEVENT_INLINE int ukevent_op_poll(struct ukevent_queue *q, unsigned int op,
+				   int fd)
 {
 	return ukevent_op(q, op, KEVENT_TYPE_POLL, fd);
 }
 
-static inline int ukevent_add_socket(struct ukevent_queue *q, int fd,
-				     uint32_t events, uint32_t flags,
-				     uint64_t cookie)
+UKEVENT_INLINE int ukevent_add_socket(struct ukevent_queue *q, int fd,
+				      uint32_t events, uint32_t flags,
+				      uint64_t cookie)
 {
 	return ukevent_add(q, KEVENT_TYPE_SOCKET, fd, events, flags, cookie);
 }
 
-static inline int ukevent_set_timer(struct ukevent_queue *q, unsigned int op,
-				    uint64_t number, uint64_t time_ns,
-				    uint64_t period_ns, int clockid,
-				    uint32_t flags, uint64_t cookie)
+UKEVENT_INLINE int ukevent_set_timer(struct ukevent_queue *q, unsigned int op,
+				     uint64_t number, uint64_t time_ns,
+				     uint64_t period_ns, int clockid,
+				     uint32_t flags, uint64_t cookie)
 {
 	struct kevent_change change;
 
@@ -777,8 +777,8 @@ static inline int ukevent_set_timer(struct ukevent_queue *q, unsigned int op,
 }
 
 /* From a signal handler as well. */
-static inline int ukevent_trigger(struct ukevent_queue *q, uint64_t number,
-				  uint64_t payload)
+UKEVENT_INLINE int ukevent_trigger(struct ukevent_queue *q, uint64_t number,
+				   uint64_t payload)
 {
 	struct kevent_change change;
 
@@ -787,10 +787,10 @@ static inline int ukevent_trigger(struct ukevent_queue *q, uint64_t number,
 }
 
 /* @id: receives what ukevent_op_id() takes; may be NULL. */
-static inline int ukevent_add_inode(struct ukevent_queue *q, int fd,
-				    const char *path, uint32_t lookup,
-				    uint32_t events, uint32_t flags,
-				    uint64_t cookie, uint64_t *id)
+UKEVENT_INLINE int ukevent_add_inode(struct ukevent_queue *q, int fd,
+				     const char *path, uint32_t lookup,
+				     uint32_t events, uint32_t flags,
+				     uint64_t cookie, uint64_t *id)
 {
 	struct kevent_change change;
 	int ret = ukevent_change(q, ukevent_prep_inode(&change, fd, path, lookup,

@@ -95,8 +95,8 @@
  *
  * Return: 0 or a negative error number; nothing is left open then.
  */
-static inline int ukevent_queue_init_data(struct ukevent_queue *q,
-					  struct kevent_params *params)
+UKEVENT_INLINE int ukevent_queue_init_data(struct ukevent_queue *q,
+					   struct kevent_params *params)
 {
 	const struct kevent_params wanted = *params;
 	const uint32_t files = wanted.flags & KEVENT_CREATE_SENDFILE;
@@ -124,7 +124,7 @@ static inline int ukevent_queue_init_data(struct ukevent_queue *q,
  *
  * Return: nonzero if it does; such a record tells nothing else.
  */
-static inline int ukevent_has_bytes(const struct ukevent *ev)
+UKEVENT_INLINE int ukevent_has_bytes(const struct ukevent *ev)
 {
 	return ev->type == KEVENT_TYPE_STREAM && ev->events & KEVENT_STREAM_RECV;
 }
@@ -136,8 +136,8 @@ static inline int ukevent_has_bytes(const struct ukevent *ev)
  *
  * Return: the first of them, to be read and written until they are released.
  */
-static inline char *ukevent_bytes(const struct ukevent_queue *q,
-				  const struct ukevent *ev)
+UKEVENT_INLINE char *ukevent_bytes(const struct ukevent_queue *q,
+				   const struct ukevent *ev)
 {
 	return q->data + KEVENT_STREAM_OFFSET(ev->data[0]);
 }
@@ -148,7 +148,7 @@ static inline char *ukevent_bytes(const struct ukevent_queue *q,
  *
  * Return: their number.
  */
-static inline uint32_t ukevent_length(const struct ukevent *ev)
+UKEVENT_INLINE uint32_t ukevent_length(const struct ukevent *ev)
 {
 	return KEVENT_STREAM_LENGTH(ev->data[0]);
 }
@@ -175,8 +175,8 @@ static inline void ukevent_release_index(struct ukevent_queue *q, uint32_t index
  * What has to be given back for the next bytes to come is little: once for a batch of
  * records will do, see ukevent_release_batch().
  */
-static inline void ukevent_release(struct ukevent_queue *q,
-				   const struct ukevent *ev)
+UKEVENT_INLINE void ukevent_release(struct ukevent_queue *q,
+				    const struct ukevent *ev)
 {
 	ukevent_release_index(q, KEVENT_STREAM_RELEASE(ev->data[1]));
 }
@@ -197,8 +197,8 @@ ukevent_last_bytes(const struct ukevent *ev, int nr)
  * @ev: records, as they were taken; with or without bytes
  * @nr: how many; nothing is done if that is an error number
  */
-static inline void ukevent_release_batch(struct ukevent_queue *q,
-					 const struct ukevent *ev, int nr)
+UKEVENT_INLINE void ukevent_release_batch(struct ukevent_queue *q,
+					  const struct ukevent *ev, int nr)
 {
 	const struct ukevent *last = ukevent_last_bytes(ev, nr);
 
@@ -243,7 +243,7 @@ struct ukevent_io {
  * @failed: of its loop; may be NULL
  * @unsent: see there; may be NULL
  */
-static inline void
+UKEVENT_INLINE void
 ukevent_io_init(struct ukevent_io *io, struct ukevent_queue *q,
 		void (*failed)(struct ukevent_loop *loop,
 			       const struct kevent_change *change),
@@ -268,8 +268,8 @@ ukevent_io_init(struct ukevent_io *io, struct ukevent_queue *q,
  * because something before it on this socket could not be sent or is being sent
  * (SENDFILE); else a negative error number, of the connection.
  */
-static inline int ukevent_unsent(const struct kevent_send *send,
-				 const char **rest, uint32_t *len)
+UKEVENT_INLINE int ukevent_unsent(const struct kevent_send *send,
+				  const char **rest, uint32_t *len)
 {
 	const uint32_t sent = send->result > 0 ? send->result : 0;
 
@@ -285,7 +285,7 @@ static inline int ukevent_unsent(const struct kevent_send *send,
  *
  * Return: nonzero if it is; ukevent_unsent_file() has its rest then, not ukevent_unsent().
  */
-static inline int ukevent_is_file(const struct kevent_send *send)
+UKEVENT_INLINE int ukevent_is_file(const struct kevent_send *send)
 {
 	return send->flags & KEVENT_SEND_FILE ? 1 : 0;
 }
@@ -300,8 +300,8 @@ static inline int ukevent_is_file(const struct kevent_send *send)
  * ends there, or as ukevent_unsent().  Whichever it is, ukevent_prep_sendfile() goes on
  * or tells: no KEVENT_STREAM_SEND needs to come.  Else a negative error number.
  */
-static inline int ukevent_unsent_file(const struct kevent_send *send,
-				      uint64_t *offset, uint32_t *len)
+UKEVENT_INLINE int ukevent_unsent_file(const struct kevent_send *send,
+				       uint64_t *offset, uint32_t *len)
 {
 	const char *rest;
 	int ret = ukevent_unsent(send, &rest, len);
@@ -457,7 +457,7 @@ static inline uint32_t ukevent_io_tell(struct ukevent_io *io)
  *
  * Return: how many were not sent in full, all of which @unsent was told of.
  */
-static inline uint32_t ukevent_io_flush(struct ukevent_io *io)
+UKEVENT_INLINE uint32_t ukevent_io_flush(struct ukevent_io *io)
 {
 	if (!io->nr || !io->room || !io->loop.q->here->process)
 		return 0;
@@ -513,8 +513,8 @@ static inline int ukevent_io_gather(struct ukevent_io *io, const struct kevent_s
  *
  * Return: 0; -EBUSY, and nothing is gathered, while results are told.
  */
-static inline int ukevent_io_send(struct ukevent_io *io, int fd, const void *addr,
-				  uint32_t len, uint32_t flags, uint64_t cookie)
+UKEVENT_INLINE int ukevent_io_send(struct ukevent_io *io, int fd, const void *addr,
+				   uint32_t len, uint32_t flags, uint64_t cookie)
 {
 	struct kevent_send send;
 
@@ -544,9 +544,9 @@ static inline int ukevent_io_send(struct ukevent_io *io, int fd, const void *add
  *
  * Return: as ukevent_io_send().
  */
-static inline int ukevent_io_send_file(struct ukevent_io *io, int fd, int file_fd,
-				       uint64_t offset, uint32_t len, uint32_t flags,
-				       uint64_t cookie)
+UKEVENT_INLINE int ukevent_io_send_file(struct ukevent_io *io, int fd, int file_fd,
+					uint64_t offset, uint32_t len, uint32_t flags,
+					uint64_t cookie)
 {
 	struct kevent_send send;
 
@@ -581,7 +581,7 @@ static inline int ukevent_changes_by(const struct kevent_change *change, int fd)
  * Sends are done, and changes applied, before, if there are some for @fd: its owner,
  * whom the callbacks may tell of that, forgets it first.
  */
-static inline void ukevent_io_close(struct ukevent_io *io, int fd)
+UKEVENT_INLINE void ukevent_io_close(struct ukevent_io *io, int fd)
 {
 	int saved = errno;
 	uint32_t i;
@@ -603,7 +603,7 @@ static inline void ukevent_io_close(struct ukevent_io *io, int fd)
  * @io: the loop, with @keeps
  * @ev: a record that has bytes; released with all before it
  */
-static inline void ukevent_io_release(struct ukevent_io *io, const struct ukevent *ev)
+UKEVENT_INLINE void ukevent_io_release(struct ukevent_io *io, const struct ukevent *ev)
 {
 	const uint32_t index = KEVENT_STREAM_RELEASE(ev->data[1]);
 
@@ -665,8 +665,8 @@ static inline int ukevent_io_out(struct ukevent_io *io, uint64_t *timeout_ns)
  * Return: number of records; 0 after the timeout, or if a change failed or a send was
  * not done in full; or a negative error number: after -EINTR sends are done.
  */
-static inline int ukevent_io_turn(struct ukevent_io *io, struct ukevent *buf,
-				  uint32_t max, uint64_t timeout_ns)
+UKEVENT_INLINE int ukevent_io_turn(struct ukevent_io *io, struct ukevent *buf,
+				   uint32_t max, uint64_t timeout_ns)
 {
 	struct ukevent_queue *q = io->loop.q;
 	const struct ukevent *last;

@@ -62,7 +62,7 @@ struct ukevent_loop {
  * @q: its queue, with or without a ring
  * @failed: see there; may be NULL
  */
-static inline void
+UKEVENT_INLINE void
 ukevent_loop_init(struct ukevent_loop *loop, struct ukevent_queue *q,
 		  void (*failed)(struct ukevent_loop *loop,
 				 const struct kevent_change *change))
@@ -133,7 +133,7 @@ static inline uint32_t ukevent_settle(struct ukevent_loop *loop, uint32_t done)
  *
  * Return: how many failed, all of which @failed was told of.
  */
-static inline uint32_t ukevent_flush(struct ukevent_loop *loop)
+UKEVENT_INLINE uint32_t ukevent_flush(struct ukevent_loop *loop)
 {
 	return loop->nr ? ukevent_settle(loop, 0) : 0;
 }
@@ -144,7 +144,7 @@ static inline uint32_t ukevent_flush(struct ukevent_loop *loop)
  *
  * Return: the entry, to be filled in by a function of ukevent_prep.h.
  */
-static inline struct kevent_change *ukevent_next(struct ukevent_loop *loop)
+UKEVENT_INLINE struct kevent_change *ukevent_next(struct ukevent_loop *loop)
 {
 	/* Those that failed may have gathered as many. */
 	while (loop->nr == loop->room)
@@ -158,7 +158,7 @@ static inline struct kevent_change *ukevent_next(struct ukevent_loop *loop)
  * @nr: changes to be gathered that depend on each other (%KEVENT_DEPENDS), at most
  *	%UKEVENT_GATHERED
  */
-static inline void ukevent_together(struct ukevent_loop *loop, uint32_t nr)
+UKEVENT_INLINE void ukevent_together(struct ukevent_loop *loop, uint32_t nr)
 {
 	while (loop->room - loop->nr < nr)
 		ukevent_settle(loop, 0);
@@ -181,8 +181,8 @@ static inline void ukevent_together(struct ukevent_loop *loop, uint32_t nr)
  *
  * Return: the number of records left.
  */
-static inline uint32_t ukevent_ask(struct ukevent_loop *loop,
-				   struct ukevent *ev, uint32_t nr)
+UKEVENT_INLINE uint32_t ukevent_ask(struct ukevent_loop *loop,
+				    struct ukevent *ev, uint32_t nr)
 {
 	struct pollfd pfd[UKEVENT_GATHERED];
 	uint32_t flags[UKEVENT_GATHERED], i, left = 0;
@@ -265,8 +265,8 @@ static inline int ukevent_turn_any(struct ukevent_loop *loop,
  * @interest and a timeout if no record holds any more; or a negative error number:
  * after -EINTR changes are applied, or gathered still.
  */
-static inline int ukevent_turn(struct ukevent_loop *loop, struct ukevent *buf,
-			       uint32_t max, uint64_t timeout_ns)
+UKEVENT_INLINE int ukevent_turn(struct ukevent_loop *loop, struct ukevent *buf,
+				uint32_t max, uint64_t timeout_ns)
 {
 	return ukevent_turn_any(loop, buf, max, timeout_ns, 0);
 }
@@ -280,9 +280,9 @@ static inline int ukevent_turn(struct ukevent_loop *loop, struct ukevent *buf,
  *
  * Return: as ukevent_turn(), and 0 as ukevent_dequeue_shared().
  */
-static inline int ukevent_turn_shared(struct ukevent_loop *loop,
-				      struct ukevent *buf, uint32_t max,
-				      uint64_t timeout_ns)
+UKEVENT_INLINE int ukevent_turn_shared(struct ukevent_loop *loop,
+				       struct ukevent *buf, uint32_t max,
+				       uint64_t timeout_ns)
 {
 	return ukevent_turn_any(loop, buf, max, timeout_ns, 1);
 }

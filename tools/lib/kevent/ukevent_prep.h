@@ -18,6 +18,14 @@
 
 #include <linux/kevent.h>
 
+/*
+ * What programs call: libkevent.c has all of it as symbols.  The rest, static in any
+ * case, is the header's own.
+ */
+#ifndef UKEVENT_INLINE
+#define UKEVENT_INLINE		static inline
+#endif
+
 /* <time.h> keeps CLOCK_MONOTONIC from programs in strict C. */
 #define UKEVENT_MONOTONIC	1
 
@@ -33,7 +41,7 @@
  *
  * Return: @e.
  */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_prep(struct kevent_change *e, unsigned int op, unsigned int type,
 	     uint64_t ident, uint32_t events, uint32_t flags, uint64_t cookie)
 {
@@ -57,7 +65,7 @@ ukevent_prep(struct kevent_change *e, unsigned int op, unsigned int type,
  *
  * Return: @e.
  */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_prep_op(struct kevent_change *e, unsigned int op, unsigned int type,
 		uint64_t ident, uint32_t flags)
 {
@@ -71,8 +79,8 @@ ukevent_prep_op(struct kevent_change *e, unsigned int op, unsigned int type,
  *
  * Return: @e.
  */
-static inline struct kevent_change *ukevent_by_id(struct kevent_change *e,
-						  uint64_t id)
+UKEVENT_INLINE struct kevent_change *ukevent_by_id(struct kevent_change *e,
+						   uint64_t id)
 {
 	e->flags |= KEVENT_BY_ID;
 	e->ident = 0;
@@ -81,7 +89,7 @@ static inline struct kevent_change *ukevent_by_id(struct kevent_change *e,
 }
 
 /* @events: poll(2) bits */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_prep_poll(struct kevent_change *e, unsigned int op, int fd,
 		  uint32_t events, uint32_t flags, uint64_t cookie)
 {
@@ -89,7 +97,7 @@ ukevent_prep_poll(struct kevent_change *e, unsigned int op, int fd,
 }
 
 /* @events: KEVENT_SOCK_RECV and so on; @lowat: low-water mark, 0 for none */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_prep_socket(struct kevent_change *e, unsigned int op, int fd,
 		    uint32_t events, uint32_t lowat, uint32_t flags,
 		    uint64_t cookie)
@@ -106,7 +114,7 @@ ukevent_prep_socket(struct kevent_change *e, unsigned int op, int fd,
  * @slack_ns: that it may be late
  * @clockid: UKEVENT_MONOTONIC, CLOCK_REALTIME and so on
  */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_prep_timer(struct kevent_change *e, unsigned int op, uint64_t number,
 		   uint64_t time_ns, uint64_t period_ns, uint64_t slack_ns,
 		   int clockid, uint32_t flags, uint64_t cookie)
@@ -121,7 +129,7 @@ ukevent_prep_timer(struct kevent_change *e, unsigned int op, uint64_t number,
 }
 
 /* @number: names the user event in this queue */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_prep_user(struct kevent_change *e, unsigned int op, uint64_t number,
 		  uint32_t flags, uint64_t cookie)
 {
@@ -133,7 +141,7 @@ ukevent_prep_user(struct kevent_change *e, unsigned int op, uint64_t number,
  * @payload: value to find in the record, if no later trigger replaces it
  * @count: triggers that this one stands for, 0 for one
  */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_prep_trigger(struct kevent_change *e, uint64_t number, uint64_t payload,
 		     uint64_t count)
 {
@@ -150,7 +158,7 @@ ukevent_prep_trigger(struct kevent_change *e, uint64_t number, uint64_t payload,
  * @path: relative to @fd, or NULL; has to stay until the change is applied
  * @lookup: KEVENT_INODE_NOFOLLOW, KEVENT_INODE_ONLYDIR
  */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_prep_inode(struct kevent_change *e, int fd, const char *path,
 		   uint32_t lookup, uint32_t events, uint32_t flags,
 		   uint64_t cookie)
@@ -162,7 +170,7 @@ ukevent_prep_inode(struct kevent_change *e, int fd, const char *path,
 	return e;
 }
 
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_prep_signal(struct kevent_change *e, unsigned int op, int signo,
 		    uint32_t flags, uint64_t cookie)
 {
@@ -170,7 +178,7 @@ ukevent_prep_signal(struct kevent_change *e, unsigned int op, int signo,
 			    KEVENT_SIGNAL_SENT, flags, cookie);
 }
 
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_prep_process(struct kevent_change *e, unsigned int op, int pidfd,
 		     uint32_t flags, uint64_t cookie)
 {
@@ -184,7 +192,7 @@ ukevent_prep_process(struct kevent_change *e, unsigned int op, int pidfd,
  * @fd: a stream socket that is connected
  * @events: KEVENT_STREAM_RECV and so on; without RECV the bytes stay in the socket
  */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_prep_stream(struct kevent_change *e, unsigned int op, int fd,
 		    uint32_t events, uint32_t flags, uint64_t cookie)
 {
@@ -200,7 +208,7 @@ ukevent_prep_stream(struct kevent_change *e, unsigned int op, int fd,
  *
  * Return: @e.
  */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_stream_limits(struct kevent_change *e, uint32_t lowat, uint32_t most,
 		      uint32_t share)
 {
@@ -220,7 +228,7 @@ ukevent_stream_limits(struct kevent_change *e, uint32_t lowat, uint32_t most,
  * @length: how many bytes, %KEVENT_SENDFILE_TO_END for all there is
  * @flags: KEVENT_WANT_LAST, KEVENT_MORE and so on
  */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_prep_sendfile(struct kevent_change *e, int fd, int file_fd, uint64_t offset,
 		      uint64_t length, uint32_t flags, uint64_t cookie)
 {
@@ -240,7 +248,7 @@ ukevent_prep_sendfile(struct kevent_change *e, int fd, int file_fd, uint64_t off
  *
  * Return: @e.
  */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_sendfile_header(struct kevent_change *e, const void *addr, uint16_t len)
 {
 	e->addr = len ? (uintptr_t)addr : 0;
@@ -256,7 +264,7 @@ ukevent_sendfile_header(struct kevent_change *e, const void *addr, uint16_t len)
  *
  * Return: @e.
  */
-static inline struct kevent_change *
+UKEVENT_INLINE struct kevent_change *
 ukevent_sendfile_mark(struct kevent_change *e, uint32_t mark)
 {
 	const uint64_t param = e->param[KEVENT_SENDFILE_MARK];
