@@ -230,6 +230,32 @@ UKEVENT_INLINE int sys_kevent_send(int fd, struct kevent_send *sends, uint32_t n
 }
 
 /**
+ * ukevent_has_type - does this kernel have a type of interest?
+ * @params: as kevent_create() or ukevent_queue_init() answered
+ * @type: %KEVENT_TYPE_POLL and so on
+ *
+ * Return: nonzero if it was built with that type.
+ */
+UKEVENT_INLINE int ukevent_has_type(const struct kevent_params *params,
+				    unsigned int type)
+{
+	return type < 64 && params->types >> type & 1;
+}
+
+/**
+ * ukevent_queue_size - bytes of a struct ukevent_queue
+ *
+ * For languages that cannot read this header: the memory is theirs, zeroed or not, and
+ * aligned as that of malloc(3); what is in it is the library's.
+ *
+ * Return: their number.
+ */
+UKEVENT_INLINE size_t ukevent_queue_size(void)
+{
+	return sizeof(struct ukevent_queue);
+}
+
+/**
  * ukevent_queue_exit - unmap and close a queue
  * @q: the queue
  */

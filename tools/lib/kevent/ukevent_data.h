@@ -237,6 +237,16 @@ struct ukevent_io {
 };
 
 /**
+ * ukevent_io_size - bytes of a struct ukevent_io, as ukevent_queue_size()
+ *
+ * Return: their number.
+ */
+UKEVENT_INLINE size_t ukevent_io_size(void)
+{
+	return sizeof(struct ukevent_io);
+}
+
+/**
  * ukevent_io_init - nothing is gathered
  * @io: filled in
  * @q: its queue, with a single consumer

@@ -57,6 +57,16 @@ struct ukevent_loop {
 };
 
 /**
+ * ukevent_loop_size - bytes of a struct ukevent_loop, as ukevent_queue_size()
+ *
+ * Return: their number.
+ */
+UKEVENT_INLINE size_t ukevent_loop_size(void)
+{
+	return sizeof(struct ukevent_loop);
+}
+
+/**
  * ukevent_loop_init - nothing is gathered
  * @loop: filled in
  * @q: its queue, with or without a ring
