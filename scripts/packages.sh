@@ -24,6 +24,7 @@ find_missing()
 		case $group in
 		build)
 			need gcc has gcc
+			need g++ has g++
 			need libc6-dev compiles '#include <stdio.h>' -static
 			need binutils has ld
 			need make has make
@@ -34,6 +35,7 @@ find_missing()
 			need xz-utils has xz
 			need patch has patch
 			need rsync has rsync
+			need pkg-config has pkg-config
 			need cpio has cpio
 			need ccache has ccache
 			need busybox-static has_static_busybox
@@ -58,6 +60,7 @@ find_missing()
 			;;
 		test)
 			need python3 has python3
+			need mandoc has mandoc
 			;;
 		esac
 	done

@@ -32,6 +32,12 @@ if ! awk -f "$TOP/scripts/traps.awk" "$selftests"/*_test.c "$selftests/traps.rst
 	failed=$((failed + 1))
 fi
 
+if [[ ! ${TESTS:-} ]]; then
+	rm -f "$LOGS/library/counts"
+	"$TOP/scripts/library-test.sh" || true
+	count "$LOGS/library/counts"
+fi
+
 for variant in "${variants[@]}"; do
 	kernel=${variant%32}
 	export KEVENT_BITS=${variant#"$kernel"}
