@@ -20,13 +20,27 @@ printf 'root:x:0:0:root:/root:/bin/sh\n' >"$root/etc/passwd"
 printf 'root:x:0:\n' >"$root/etc/group"
 printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
 
+# libraries PROGRAM...: those of the host that they need
+libraries()
+{
+	ldd "$@" | grep -o '/[^ :]*' | sort -u | while read -r library; do
+		if [[ $library != "$user"/* ]]; then
+			mkdir -p "$root$(dirname "$library")"
+			cp -L "$library" "$root$library"
+		fi
+	done
+}
+
 # The kselftest runner wants what busybox's timeout cannot do.
 timeout=$(command -v timeout)
 cp "$timeout" "$root/usr/bin/timeout"
-ldd "$timeout" | grep -o '/[^ ]*' | while read -r library; do
-	mkdir -p "$root$(dirname "$library")"
-	cp -L "$library" "$root$library"
-done
+libraries "$timeout"
+
+# libkevent as it is installed: the shared library and what its manual pages have.
+mkdir -p "$root"/usr/{lib,libexec}
+cp -a "$user"/library/usr/lib/libkevent.so.* "$root/usr/lib/"
+cp -a "$user/library/usr/libexec/kevent" "$root/usr/libexec/"
+libraries "$user/library/usr/libexec/kevent/dlopen_test" "$user"/library/usr/lib/libkevent.so.?
 
 cp -a "$user/selftests/." "$root/selftests/"
 # Tests that check the harness, see test-harness.sh; not run by default.

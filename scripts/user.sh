@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The programs that run in the guest, from the tree of build/source: selftests,
 # through the kernel's own infrastructure, and samples.  One build serves all
-# variants.  Leaves in build/user: selftests (as run_kselftest.sh wants them)
-# and samples; the kernel's headers are in build/user/objects/usr/include.
+# variants.  Leaves in build/user: selftests (as run_kselftest.sh wants them), samples,
+# and in library, as the guest's root, libkevent with the programs of its manual pages;
+# the kernel's headers are in build/user/objects/usr/include.
 #   KEVENT_BITS   32: all that as 32-bit programs, in build/user32
 . "$(dirname "$0")/lib.sh"
 lock_cache
@@ -28,21 +29,33 @@ selftests()
 
 samples() { make -C "$tree/samples/kevent" BUILD="$objects/samples" UAPI="$objects/usr/include" CC="$cc"; }
 
+# Installed, and then used by programs that know only what pkg-config says.
+library()
+{
+	local here=$tree/tools/lib/kevent root=$objects/library headers=$objects/usr/include
+	local programs=$root/usr/libexec/kevent
+	make -C "$here" OUT="$objects/libkevent" UAPI="$tree/include/uapi" PREFIX=/usr DESTDIR="$root" \
+		CC="$cc -idirafter $headers" install
+	CC="$cc -idirafter $headers" sh "$here/tests/examples.sh" "$root" "$programs"
+	$cc -idirafter "$headers" -O2 -o "$programs/dlopen_test" "$here/tests/dlopen_test.c"
+}
+
 stamp="$(<"$tree.state/digest.user") $(gcc -dumpfullversion -dumpmachine | tr '\n' ' ')"
 if [[ -f $objects/kevent.stamp && $(<"$objects/kevent.stamp") = "$stamp" ]]; then
 	step "user programs${bits:+, $bits bits}: up to date"
 else
-	step "user programs${bits:+, $bits bits}: headers, selftests, samples"
+	step "user programs${bits:+, $bits bits}: headers, selftests, samples, library"
 	rm -f "$objects/kevent.stamp"
 	logged "user$bits-headers" headers
 	# lib.mk does not follow includes, so nothing old may stay.
-	rm -rf "$objects/kselftest" "$objects/selftests" "$objects/samples"
+	rm -rf "$objects"/{kselftest,selftests,samples,library,libkevent}
 	mkdir -p "$objects/selftests" "$objects/samples"
 	if [[ -f $tree/tools/testing/selftests/kevent/Makefile ]]; then logged "user$bits-selftests" selftests; fi
 	if [[ -f $tree/samples/kevent/Makefile ]]; then logged "user$bits-samples" samples; fi
+	logged "user$bits-library" library
 	printf '%s\n' "$stamp" >"$objects/kevent.stamp"
 fi
-for what in selftests samples; do
+for what in selftests samples library; do
 	rm -rf "${out:?}/$what"
 	cp -a "$objects/$what" "$out/$what"
 done
