@@ -2,6 +2,7 @@
 /* The library in strict C99 and C11, and in C++: each function of it. */
 #include "ukevent_data.h"
 #include "ukevent_fds.h"
+#include "ukevent_text.h"
 #include "lang.h"
 
 LANG_EXPORT int LANG_NAME(library)(void);
@@ -128,6 +129,24 @@ static int descriptors(struct ukevent_queue *q)
 	return ukevent_fds_turn(&fds, ev, 4, 0) || told != 1 ? -EPROTO : 0;
 }
 
+/* What there is, by name; 0 or what went wrong. */
+static int names(const struct kevent_params *params)
+{
+	char buf[32];
+
+	if (!ukevent_has_type(params, KEVENT_TYPE_USER) ||
+	    ukevent_has_type(params, 0) || ukevent_has_type(params, 64) ||
+	    strcmp(ukevent_type_name(KEVENT_TYPE_USER), "USER") ||
+	    ukevent_event_names(buf, sizeof(buf), KEVENT_TYPE_USER,
+				KEVENT_USER_TRIGGERED) != 9 ||
+	    strcmp(buf, "TRIGGERED") ||
+	    ukevent_queue_size() != sizeof(struct ukevent_queue) ||
+	    ukevent_loop_size() != sizeof(struct ukevent_loop) ||
+	    ukevent_io_size() != sizeof(struct ukevent_io))
+		return -EPROTO;
+	return 0;
+}
+
 /* A user event and a timer, told; 0 or what went wrong. */
 int LANG_NAME(library)(void)
 {
@@ -139,6 +158,8 @@ int LANG_NAME(library)(void)
 	memset(&params, 0, sizeof(params));
 	params.ring_entries = 8;
 	ret = ukevent_queue_init(&q, &params);
+	if (!ret)
+		ret = names(&params);
 	if (ret)
 		return ret;
 	ret = ukevent_add(&q, KEVENT_TYPE_USER, 1, KEVENT_USER_TRIGGERED,

@@ -9,8 +9,11 @@ __u64 header_c90(void);
 __u64 header_cxx98(void);
 int library_c99(void);
 int library_c11(void);
+int library_c17(void);
 int library_cxx98(void);
 int library_cxx11(void);
+int library_cxx14(void);
+int library_cxx17(void);
 int library_cxx20(void);
 
 TEST(header)
@@ -23,8 +26,11 @@ TEST(library)
 {
 	EXPECT_EQ(0, library_c99());
 	EXPECT_EQ(0, library_c11());
+	EXPECT_EQ(0, library_c17());
 	EXPECT_EQ(0, library_cxx98());
 	EXPECT_EQ(0, library_cxx11());
+	EXPECT_EQ(0, library_cxx14());
+	EXPECT_EQ(0, library_cxx17());
 	EXPECT_EQ(0, library_cxx20());
 }
 
