@@ -68,6 +68,8 @@ if [[ ${INTEGRATIONS:-} ]]; then
 	rm -f "$LOGS/integrations/counts"
 	if [[ -f $OUT/plain/bzImage ]]; then
 		KEVENT_NO_BUILD=1 SHORT=1 PROGRAMS=${PROGRAMS:-wakeup python memcached} "$TOP/integrations/run.sh" || true
+	else
+		echo "FAILED INTEGRATION: there is no plain kernel to run them on"
 	fi
 	count "$LOGS/integrations/counts"
 fi
