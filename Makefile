@@ -10,16 +10,26 @@ help:
 	@echo 'make coverage       which lines of kevent do the selftests reach?'
 	@echo 'make check-configs  does it build in every configuration, and is it gone with KEVENT=n?'
 	@echo 'make check-diffs    do all diffs apply to every 6.12 the package archive lists?'
+	@echo 'make series         the overlay as patches for git am, in build/series/'
+	@echo 'make check-series   do they apply, one by one, and build?'
 	@echo 'make check-harness  are failed tests, splats, hangs and failed boots really caught?'
 	@echo 'make integrations   programs that use epoll, as they are, on kevent (PROGRAMS="memcached redis", SHORT=1)'
 	@echo 'make clean          remove build/'
 	@echo 'make distclean      remove the cache folder as well'
 	@echo
-	@echo 'KSRC=dir-or-tar     another kernel source than the package linux-source-6.12'
-	@echo 'STALL=seconds       without news from a guest, until it counts as hanging'
+	@echo 'PROG=program        for make run: that instead of the web server; ARGS="..."'
+	@echo 'SHARE=dir           for make run and shell: /share in the guest'
+	@echo 'PORT=number         of localhost, which leads to port 8080 of the guest (8080)'
 	@echo 'SERVE=stream        for make run: the kernel receives and sends for the server'
+	@echo 'VARIANT=name        kernel for run, shell, kernel (plain; kasan, kcsan ...)'
+	@echo 'VARIANTS="names"    for make test ("plain plain32 kasan"; 32: 32-bit programs)'
 	@echo 'TESTS=kevent:name   single tests'
+	@echo 'STALL=seconds       without news from a guest, until it counts as hanging'
+	@echo 'BOOT_TIMEOUT=, NMI_TIMEOUT=, TIMEOUT=seconds   likewise, see README.md'
+	@echo 'KSRC=dir-or-tar     another kernel source than the package linux-source-6.12'
 	@echo 'KEVENT_CACHE=dir    kernel trees, objects and ccache (default ~/.cache/kevent)'
+	@echo 'ACCEL=name          -accel of QEMU (found out)'
+	@echo 'SIGNED_OFF_BY="Name <address>"   for make series (who commits here)'
 
 run shell:
 	@scripts/run.sh $@
@@ -48,6 +58,12 @@ check-configs:
 check-diffs:
 	@scripts/check-diffs.sh
 
+series:
+	@scripts/series.sh
+
+check-series:
+	@scripts/check-series.sh
+
 check-harness:
 	@scripts/build.sh plain
 	@scripts/test-harness.sh
@@ -61,4 +77,4 @@ clean:
 distclean: clean
 	@scripts/distclean.sh
 
-.PHONY: help run shell test kernel bench bench-full coverage check-configs check-diffs check-harness integrations clean distclean
+.PHONY: help run shell test kernel bench bench-full coverage check-configs check-diffs series check-series check-harness integrations clean distclean

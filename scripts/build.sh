@@ -3,6 +3,7 @@
 #   KEVENT_BITS   32: 32-bit programs, for build/initramfs32.gz
 . "$(dirname "$0")/lib.sh"
 
+check_variants "$@"
 "$TOP/scripts/packages.sh" build ${KEVENT_BITS:+"build$KEVENT_BITS"}
 lock_cache
 "$TOP/scripts/source.sh"

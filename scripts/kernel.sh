@@ -10,7 +10,7 @@ tree=$(<"$OUT/source")
 fragments=("$TOP/configs/base.config")
 selftest_config=$TOP/tools/testing/selftests/kevent/config
 if [[ -f $selftest_config ]]; then fragments+=("$selftest_config"); fi
-[[ -f $TOP/configs/$variant.config && $variant != base ]] || die "no such variant: configs/$variant.config"
+check_variants "$variant"
 fragments+=("$TOP/configs/$variant.config")
 
 objects=$(dirname "$tree")/build/$variant

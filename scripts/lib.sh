@@ -7,8 +7,12 @@ export LC_ALL=C
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 OUT=$TOP/build
 LOGS=$OUT/logs
-CACHE=${KEVENT_CACHE:-${XDG_CACHE_HOME:-${HOME:?is not set: set KEVENT_CACHE}/.cache}/kevent}
-mkdir -p "$LOGS" "$CACHE"
+CACHE=${KEVENT_CACHE:-${XDG_CACHE_HOME:-${HOME:?is not set: KEVENT_CACHE=dir says where kernel trees and objects go}/.cache}/kevent}
+mkdir -p "$LOGS"
+if ! { mkdir -p "$CACHE" && [[ -w $CACHE ]]; } 2>/dev/null; then
+	printf 'error: cannot write to %s, where kernel trees and objects go: KEVENT_CACHE=dir is another place\n' "$CACHE" >&2
+	exit 1
+fi
 CACHE=$(cd "$CACHE" && pwd)
 JOBS=$(nproc)
 export CCACHE_DIR=$CACHE/ccache
@@ -21,6 +25,14 @@ export KEVENT_START=${KEVENT_START:-$EPOCHSECONDS}
 elapsed() { local s=$((EPOCHSECONDS - KEVENT_START)); printf '%2d:%02d' $((s / 60)) $((s % 60)); }
 step() { printf '[%s] %s\n' "$(elapsed)" "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+# check_variants NAME...: before anything is done for them
+check_variants()
+{
+	local name
+	for name; do
+		[[ -f $TOP/configs/$name.config && $name != base ]] || die "no such variant: $name (there is$(cd "$TOP/configs" && printf ' %s' *.config | sed 's/ base.config//; s/\.config//g'))"
+	done
+}
 short() { printf '%s' "${1#"$TOP"/}"; }
 
 # On a terminal a line that changes; elsewhere one every 30 seconds.

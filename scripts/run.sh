@@ -2,6 +2,9 @@
 # run.sh run: builds and boots a kernel with the sample server, reachable at
 # localhost:PORT; Ctrl-C here or poweroff there ends it.
 # run.sh shell: a root shell in the guest, on this terminal.
+#   PROG     for run: a program instead of the server, with its libraries
+#   ARGS     its arguments, quoted as for a shell
+#   SHARE    a directory that is /share in the guest
 #   PORT     default 8080
 #   VARIANT  default plain
 #   SERVE    readiness (default), or stream: the kernel receives, and sends, files as well
@@ -13,6 +16,16 @@ variant=${VARIANT:-plain}
 serve=${SERVE:-readiness}
 logs=$LOGS/$mode
 [[ $port =~ ^[1-9][0-9]{0,4}$ && $port -lt 65536 ]] || die "PORT=$port is no port number"
+check_variants "$variant"
+share=()
+if [[ ${SHARE:-} ]]; then
+	[[ -d $SHARE ]] || die "SHARE=$SHARE is no directory"
+	share=(-virtfs "local,path=$(realpath "$SHARE" | sed 's/,/,,/g'),mount_tag=share,security_model=none,id=share")
+fi
+if [[ ${PROG:-} ]]; then
+	[[ $mode = run ]] || die "PROG= is for make run; for make shell there is SHARE="
+	[[ -f $PROG && -x $PROG ]] || die "PROG=$PROG is no program"
+fi
 [[ $serve = readiness || $serve = stream ]] || die "SERVE=$serve is neither readiness nor stream"
 
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
@@ -29,10 +42,36 @@ boot=("$TOP/scripts/boot.sh" --kernel "$OUT/$variant/bzImage" --initrd "$OUT/ini
 	--logs "$logs" --port "$port" --mem "$mem")
 read -r rows cols < <(stty size 2>/dev/null || echo 0 0)
 append="kevent.mode=$mode kevent.serve=$serve kevent.tty=1 kevent.rows=$((rows ? rows : 24)) kevent.cols=$((cols ? cols : 80)) loglevel=5"
+if [[ ${SHARE:-} ]]; then append+=" kevent.share=1"; fi
+
+if [[ ${PROG:-} ]]; then
+	top=$OUT/prog
+	rm -rf "$top"
+	mkdir -p "$top/prog" "$logs"
+	cp "$PROG" "$top/prog/run"
+	# A program that is linked statically has none.
+	{ ldd "$PROG" 2>/dev/null | grep -o '/[^ ]*' || true; } | while read -r library; do
+		mkdir -p "$top$(dirname "$library")"
+		cp -L "$library" "$top$library"
+	done
+	if [[ ${ARGS:-} ]]; then xargs -n 1 printf '%s\n' <<<"$ARGS"; fi >"$top/prog/args"
+	# Behind each other in one file, two archives are one initramfs.
+	(cd "$top" && find . -mindepth 1 -print0 | cpio --quiet -0 -o -H newc --owner=0:0 | gzip -1) >"$OUT/prog.gz"
+	cat "$OUT/initramfs.gz" "$OUT/prog.gz" >"$OUT/initramfs-prog.gz"
+	boot=("${boot[@]/$OUT\/initramfs.gz/$OUT/initramfs-prog.gz}")
+	step "booting${port:+; localhost:$port is its port 8080}, logs in $(short "$logs")/"
+	console=run
+	if [[ -t 0 && -t 1 ]]; then console=shell; fi
+	"${boot[@]}" --console $console --append "${append/mode=run/mode=prog} loglevel=3 quiet" -- "${share[@]}"
+	status=$(sed -n 's/^kevent-guest: program ended with status //p' "$logs/guest.log" | tr -d '\r')
+	[[ $status ]] || die "the guest ended before the program did, see $(short "$logs")/kernel.log"
+	step "$(basename "$PROG") ended with status $status"
+	exit "$status"
+fi
 
 if [[ $mode = shell ]]; then
 	step "booting; poweroff ends the guest, Ctrl-A X kills it${port:+; localhost:$port is its port 8080}"
-	exec "${boot[@]}" --console shell --append "$append"
+	exec "${boot[@]}" --console shell --append "$append" -- "${share[@]}"
 fi
 
 [[ -x $OUT/user/samples/http-server ]] || die "no samples/kevent/http-server was built"
@@ -77,9 +116,9 @@ if [[ -t 0 && -t 1 && $group = "$foreground" ]]; then
 	mkfifo "$tmp/keys"
 	exec {keys}<>"$tmp/keys" {typed}< <(exec cat </dev/tty)
 	reader=$!
-	"${boot[@]}" --console run --append "$append" <"$tmp/keys" 2>"$logs/qemu.log" &
+	"${boot[@]}" --console run --append "$append" -- "${share[@]}" <"$tmp/keys" 2>"$logs/qemu.log" &
 else
-	"${boot[@]}" --append "${append/tty=1/tty=0}" </dev/null >"$logs/qemu.log" 2>&1 &
+	"${boot[@]}" --append "${append/tty=1/tty=0}" -- "${share[@]}" </dev/null >"$logs/qemu.log" 2>&1 &
 fi
 qemu=$!
 wait_for_server &

@@ -32,6 +32,10 @@ mkdir -p "$state/pristine"
 touch "$state/manifest"
 
 if [[ -f $origin && ! -d $tree ]]; then
+	# The package's own is one; of another it is asked before anything is removed.
+	if [[ ${KSRC:-} && ! $(tar -tf "$origin" 2>/dev/null | head -n 1 || true) ]]; then
+		die "KSRC=$KSRC is neither a directory nor a tar file"
+	fi
 	step "extracting $(basename "$origin"), $id"
 	rm -rf "$tree.new" "$state"
 	mkdir -p "$tree.new" "$state/pristine"

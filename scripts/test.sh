@@ -10,8 +10,7 @@
 read -ra variants <<<"${VARIANTS:-plain plain32 kasan}"
 packages=(build test)
 for variant in "${variants[@]}"; do
-	kernel=${variant%32}
-	[[ -f $TOP/configs/$kernel.config && $kernel != base ]] || die "no such variant: $variant (see configs/)"
+	check_variants "${variant%32}"
 done
 # All at once, for whoever has to ask for them.
 if [[ "${variants[*]} " = *'32 '* ]]; then packages+=(build32); fi
