@@ -3,6 +3,7 @@
 #   VARIANTS       default "plain plain32 kasan"; there is kcsan as well.  With 32
 #                  after its name a kernel runs the tests as 32-bit programs
 #   CHECK_HARNESS  set: also prove that failures of every kind are caught
+#   SERIES         set: also check the series of patches, in short
 #   INTEGRATIONS   set: also run some programs that use epoll on kevent
 #   STALL, TIMEOUT, TESTS ...: see guest-test.sh
 . "$(dirname "$0")/lib.sh"
@@ -61,6 +62,12 @@ if [[ ${CHECK_HARNESS:-} && -f $OUT/initramfs.gz ]]; then
 	rm -f "$LOGS/harness.counts"
 	"$TOP/scripts/test-harness.sh" || true
 	count "$LOGS/harness.counts"
+fi
+
+if [[ ${SERIES:-} ]]; then
+	rm -f "$LOGS/series/counts"
+	SHORT=1 "$TOP/scripts/check-series.sh" || true
+	count "$LOGS/series/counts"
 fi
 
 if [[ ${INTEGRATIONS:-} ]]; then

@@ -476,9 +476,10 @@ static void kevent_stream_take(struct kevent_stream *ks, struct sock *sk,
 					break;
 				taking->copied += len;
 				taking->budget -= max(len, KEVENT_STREAM_LEAST);
-			} else if (data_race(kevent_stream_is_off(&ks->f.k))) {
-				break;		/* who asks next skips it as well */
 			} else {
+				/* A hint: who asks next skips it as well. */
+				if (data_race(kevent_stream_is_off(&ks->f.k)))
+					break;
 				len = 1;	/* urgent data */
 			}
 			seq += len;
@@ -972,6 +973,7 @@ static bool kevent_stream_claim(struct kevent_stream *ks)
 	/* Of others: the bit does not change while they are on the list. */
 	hlist_for_each_entry(kf, &file->f_kevent, node)
 		if (kf->k.type == KEVENT_TYPE_STREAM &&
+		    /* Other bits do. */
 		    data_race(kevent_to_stream(&kf->k)->state) & KEVENT_STREAM_CLAIMED)
 			free = false;
 	if (free)
