@@ -10,18 +10,27 @@ source=$("$TOP/integrations/source.sh" libevent 2.1.12 "$here/kevent.patch")
 objects=$OUT/integrations/libevent
 headers="-isystem $TOP/include/uapi -I$TOP/tools/lib/kevent"
 
+# build TYPE TARGET...
+build()
+{
+	local type=$1
+	shift
+	cmake -S "$source" -B "$objects/$type" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER_LAUNCHER=ccache \
+		-DEVENT__LIBRARY_TYPE="$type" -DEVENT__DISABLE_OPENSSL=ON -DEVENT__DISABLE_SAMPLES=ON \
+		"-DCMAKE_C_FLAGS=$headers" || return
+	grep -q 'define EVENT__HAVE_KEVENT 1' "$objects/$type/include/event2/event-config.h" || return
+	cmake --build "$objects/$type" -j"$JOBS" --target "$@"
+}
+# Its tests call what a shared library does not export.
 build_libevent()
 {
-	cmake -S "$source" -B "$objects" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER_LAUNCHER=ccache \
-		-DEVENT__DISABLE_OPENSSL=ON -DEVENT__DISABLE_SAMPLES=ON "-DCMAKE_C_FLAGS=$headers" || return
-	grep -q 'define EVENT__HAVE_KEVENT 1' "$objects/include/event2/event-config.h" || return
-	cmake --build "$objects" -j"$JOBS" --target event_shared event_core_shared event_extra_shared \
-		event_pthreads_shared regress test-init bench bench_cascade
+	build SHARED event_shared event_core_shared event_extra_shared event_pthreads_shared test-init bench bench_cascade &&
+		build STATIC regress
 }
 build_edges()
 {
-	gcc -O2 -Wall -Wextra -Werror -I"$source/include" -I"$objects/include" -o "$objects/bin/edges" \
-		"$here/edges.c" "$objects/lib/libevent-2.1.so.7" "-Wl,-rpath-link,$objects/lib"
+	gcc -O2 -Wall -Wextra -Werror -I"$source/include" -I"$objects/SHARED/include" -o "$objects/edges" \
+		"$here/edges.c" "$objects/SHARED/lib/libevent-2.1.so.7" "-Wl,-rpath-link,$objects/SHARED/lib"
 }
 
 command -v cmake >/dev/null || die "integrations: cmake is missing"
@@ -35,6 +44,6 @@ if [[ ! -f $objects/stamp || $(<"$objects/stamp") != "$stamp" ]]; then
 fi
 logged integrations-libevent-edges build_edges
 mkdir -p "$to"
-cp -d "$objects"/lib/libevent*.so.7* "$to/"
-cp "$objects"/bin/{regress,test-init,bench,bench_cascade,edges} "$to/"
+cp -d "$objects"/SHARED/lib/libevent*.so.7* "$to/"
+cp "$objects"/SHARED/bin/{test-init,bench,bench_cascade} "$objects/STATIC/bin/regress" "$objects/edges" "$to/"
 strip "$to"/*
