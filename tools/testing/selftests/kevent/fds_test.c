@@ -215,6 +215,15 @@ TEST_F(fds, stale)
 	ukevent_fds_set(&self->fds, pair[0], EV_IN);
 	ASSERT_EQ(1, TURN(0));
 	EXPECT_EQ((__u32)EV_IN, self->ev[0].events);
+	ASSERT_EQ(0, hear(pair[0]));
+	EXPECT_EQ(0, TURN(0));
+
+	/* The same events, of the interest before. */
+	ASSERT_EQ(0, say(pair[1]));
+	ASSERT_EQ(0, hear(pair[0]));
+	ukevent_fds_remove(&self->fds, pair[0]);
+	ukevent_fds_set(&self->fds, pair[0], EV_IN);
+	EXPECT_EQ(0, TURN(0));
 	pair_close(pair);
 }
 
