@@ -573,7 +573,7 @@ TEST_F(io, changes_ride_along)
 		EXPECT_EQ(1U, counted.send);
 		EXPECT_EQ(0U, counted.wait);
 	}
-	ukevent_prep_op(ukevent_next(&self->io.loop), KEVENT_OP_REMOVE,
+	ukevent_prep_op(ukevent_next(&self->io.loop), KEVENT_OP_ENABLE,
 			KEVENT_TYPE_USER, 1000, 0);
 	ukevent_io_send(&self->io, self->fd[0], "more", 4, 0, 0);
 	EXPECT_EQ(0, TURN(UKEVENT_FOREVER));

@@ -358,7 +358,7 @@ TEST_F(loop, callback_gathers)
 	self->told.more = 3;
 	self->told.added = 1000;
 	for (i = 0; i < UKEVENT_GATHERED; i++)
-		ukevent_prep_op(ukevent_next(&self->loop), KEVENT_OP_REMOVE,
+		ukevent_prep_op(ukevent_next(&self->loop), KEVENT_OP_ENABLE,
 				KEVENT_TYPE_USER, i + 1, 0);
 	EXPECT_EQ(0, TURN(64, UKEVENT_FOREVER));
 	ukevent_flush(&self->loop);
