@@ -10,6 +10,8 @@
  *
  * In ring mode the records are told as they are, and looked for before a sleep (spin.c).
  */
+#include <sched.h>
+
 #include "shim.h"
 
 /*
@@ -18,6 +20,9 @@
  * nothing of this one.  Then the kernel looks once more, and is believed.
  */
 #define KE_ROUNDS	8
+
+/* Rounds in which others looked; each is a call of theirs. */
+#define KE_PATIENCE	1000
 
 /*
  * Calls in ring mode that may go by without a look at what level interests were told:
@@ -361,17 +366,29 @@ static bool look_again(struct ke_call *c)
 static int dry_round(struct ke_call *c, const struct ke_time *time, int unread)
 {
 	const struct ke_set *set = c->set;
+	const struct ke_shared *sh = set->sh;
 	bool believed = c->believe;
+	uint32_t looking;
 
 	c->believe = false;
 	c->dry++;
 	if (set->moved >= 0 || (believed && time->sleeps))
 		return -EAGAIN;
+	if (time->sleeps)
+		return time->ends && (!unread || ke_now_ns() >= time->at) ? 0 : -EAGAIN;
 	/* It looks at so many level interests at a time; others may have been told of one. */
-	if (!time->sleeps)
-		return (is_pending(&set->q) || set->sh->level) &&
-		       c->dry < KE_ROUNDS + set->sh->top / KE_LOOKS ? -EAGAIN : 0;
-	return time->ends && (!unread || ke_now_ns() >= time->at) ? 0 : -EAGAIN;
+	if (is_pending(&set->q) || sh->level || sh->again[0] || !ring_is_empty(&set->q))
+		return c->dry < KE_ROUNDS + sh->top / KE_LOOKS ? -EAGAIN : 0;
+	/* Others look just now, at what was not there for us to look at. */
+	looking = __atomic_load_n(&sh->looking, __ATOMIC_RELAXED);
+	if (looking > __atomic_load_n(&sh->sleepers, __ATOMIC_RELAXED)) {
+		ke_unlock(c->set);
+		sched_yield();
+		ke_lock(c->set);
+		return c->dry < KE_PATIENCE ? -EAGAIN : 0;
+	}
+	/* Of those who sleep one may be about to. */
+	return looking && c->dry < 2 ? -EAGAIN : 0;
 }
 
 /*
