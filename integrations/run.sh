@@ -18,7 +18,7 @@ logs=$LOGS/integrations
 mkdir -p "$logs"
 rm -f "$logs"/*
 
-"$TOP/scripts/packages.sh" build test
+"$TOP/scripts/packages.sh" build test integrations
 [[ ${KEVENT_NO_BUILD:-} ]] || "$TOP/scripts/build.sh" plain
 step "integrations: packages, from the archives of this system's apt"
 debian=$("$here/root.sh") || die "integrations: the packages are missing: they come over the network, see above"

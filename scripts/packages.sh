@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # packages.sh GROUP...: installs what is missing of what the groups build, build32,
-# test, bench and bench-full need; whoever is not root is told the command.
+# test, integrations, bench and bench-full need; whoever is not root is told the command.
 . "$(dirname "$0")/lib.sh"
 
 missing=()
@@ -61,6 +61,11 @@ find_missing()
 		test)
 			need python3 has python3
 			need mandoc has mandoc
+			need git has git
+			;;
+		integrations)
+			need dpkg-dev has dpkg-source
+			need cmake has cmake
 			;;
 		esac
 	done

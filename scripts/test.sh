@@ -13,6 +13,7 @@ packages=(build test)
 for variant in "${variants[@]}"; do
 	check_variants "${variant%32}"
 done
+if [[ ${INTEGRATIONS:-} ]]; then packages+=(integrations); fi
 # All at once, for whoever has to ask for them.
 if [[ "${variants[*]} " = *'32 '* ]]; then packages+=(build32); fi
 "$TOP/scripts/packages.sh" "${packages[@]}"
