@@ -240,7 +240,9 @@ TEST_F_TIMEOUT(rights, not_sendfile, 300)
 	if (!pid) {
 		if (refuse(__NR_sendfile, 0, 0))
 			_exit(77);
-		if (sendfile(self->t.s.fd, self->fd, NULL, 100) != -1 || errno != EACCES)
+		/* the C library may take another one */
+		if (syscall(__NR_sendfile, self->t.s.fd, self->fd, NULL, 100L) != -1 ||
+		    errno != EACCES)
 			_exit(1);
 		if (!sends_all(&self->q, &self->t))
 			_exit(2);

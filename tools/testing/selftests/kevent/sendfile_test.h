@@ -6,6 +6,9 @@
 #ifndef KEVENT_SENDFILE_TEST_H
 #define KEVENT_SENDFILE_TEST_H
 
+/* Positions that 32 bits cannot say, in programs of 32 bits as well. */
+#define _FILE_OFFSET_BITS 64
+
 #include "stream_test.h"
 
 #include <dirent.h>
