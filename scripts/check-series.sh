@@ -74,7 +74,7 @@ sum_up "checkpatch --strict"
 ### each prefix builds
 # Until the patch that has Kconfig, the makefiles of that one lead to our directory.
 mapfile -t commits < <(amgit rev-list --reverse base..HEAD)
-wired=$(amgit log --reverse --format=%H base..HEAD -- init/Kconfig | head -n 1)
+wired=$(amgit log --reverse --format=%H base..HEAD -- init/Kconfig | sed -n 1p)
 [[ $wired ]] || die "no patch changes init/Kconfig"
 (lock_cache; logged series/copy without_overlay "$tree" "$work/y/src")
 rm -rf "$work/n"
