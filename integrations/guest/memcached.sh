@@ -27,7 +27,9 @@ for mode in "${modes[@]}"; do
 	report memcached "$mode" "$load"
 	report_counts memcached "$mode"
 	made_sets memcached "$mode"
-	case $mode in off | exact) most memcached "$mode" 1.01 ;; esac
+	# Of a few hundred calls those that ask, and then sleep, may be one in twenty, by who
+	# runs when: that is for a long load to judge.
+	[[ ${SHORT:-} ]] || case $mode in off | exact) most memcached "$mode" 1.01 ;; esac
 	passed "memcached $mode"
 done
 ((failures == 0))
