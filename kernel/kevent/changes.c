@@ -708,10 +708,8 @@ unsigned int kevent_prepare(const struct kevent_user *user, struct kevent_entry 
 	}
 	if (!kevent_looks_up(entry))
 		return 0;
-	change->result = entry->ops->look_up(user, change, &entry->found);
-	/* A call is not restarted for one of its entries. */
-	if (change->result <= -ERESTARTSYS)
-		change->result = -EINTR;
+	change->result = kevent_no_restart(entry->ops->look_up(user, change,
+							       &entry->found));
 	if (change->result)
 		entry->ops = NULL;
 	return KEVENT_LOOKED_UP;

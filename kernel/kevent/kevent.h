@@ -8,6 +8,7 @@
 #define _KERNEL_KEVENT_H
 
 #include <linux/err.h>
+#include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/irq_work.h>
@@ -636,7 +637,7 @@ static inline int kevent_send_all(struct kevent_user *user,
 }
 #endif
 
-/* sendfile.c */
+/* pages.c */
 #ifdef CONFIG_KEVENT_SENDFILE
 int kevent_send_file(struct socket *sock, const struct kevent_send *send);
 #else
@@ -645,6 +646,12 @@ static inline int kevent_send_file(struct socket *sock, const struct kevent_send
 	return -EOPNOTSUPP;
 }
 #endif
+
+/* A call is not restarted for what it does for one of its entries or interests. */
+static inline int kevent_no_restart(int ret)
+{
+	return unlikely(ret <= -ERESTARTSYS) ? -EINTR : ret;
+}
 
 /* changes.c */
 /* What kevent_prepare() returns */

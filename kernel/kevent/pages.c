@@ -44,12 +44,6 @@ bool kevent_inode_sends(const struct inode *inode)
 	       shmem_mapping(inode->i_mapping);
 }
 
-/* A call is not restarted for what it does for one of its entries or interests. */
-int kevent_no_restart(int ret)
-{
-	return unlikely(ret <= -ERESTARTSYS) ? -EINTR : ret;
-}
-
 /*
  * May so many bytes from @pos on be sent?  A fanotify daemon may be asked.  Return the
  * inode of kevent_file_inode(), or an error.

@@ -40,7 +40,6 @@ struct kevent_pages {
 	bool			zero;
 };
 
-int kevent_no_restart(int ret);
 struct inode *kevent_file_inode(const struct file *file);
 bool kevent_inode_sends(const struct inode *inode);
 struct inode *kevent_file_may_send(struct file *file, loff_t pos, u64 length);

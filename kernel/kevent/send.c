@@ -7,7 +7,7 @@
  * be cancelled, and the program may reuse its memory on return; what a socket does
  * not take is the program's to send later, as after send(2).
  *
- * An entry of kind FILE sends what is cached of a file, sendfile.c.
+ * An entry of kind FILE sends what is cached of a file, pages.c.
  *
  * A stream must not be torn: once an entry was not done in full, later ones of the same
  * call for the same socket, by whatever descriptor, are refused; and so is all for a
@@ -123,8 +123,7 @@ static int kevent_send_to(const struct kevent_user *user, struct socket *sock,
 	if (ret)
 		return ret;
 	ret = sock_sendmsg(sock, &msg);
-	/* What is not tried again by itself was interrupted. */
-	return unlikely(ret <= -ERESTARTSYS) ? -EINTR : ret;
+	return kevent_no_restart(ret);
 }
 
 static int kevent_send_one(const struct kevent_user *user,

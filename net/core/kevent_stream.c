@@ -671,7 +671,7 @@ static int kevent_stream_recvmsg(struct socket *sock, void *buffer, u32 size,
 	struct msghdr msg = {};
 	int ret = kernel_recvmsg(sock, &msg, &vec, 1, size, MSG_DONTWAIT | flags);
 
-	return ret <= -ERESTARTSYS ? -EINTR : ret;
+	return kevent_no_restart(ret);
 }
 
 /* The next wait asks again; nobody is woken for it. */
