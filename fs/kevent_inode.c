@@ -233,8 +233,7 @@ static int kevent_inode_find(const struct kevent_change *change,
 }
 
 /* With the rights that inotify_add_watch(2) asks for. */
-static int kevent_inode_look_up(const struct kevent_user *user,
-				const struct kevent_change *change,
+static int kevent_inode_look_up(const struct kevent_change *change,
 				union kevent_found *found)
 {
 	struct path *path = &found->path;

@@ -446,26 +446,6 @@ static int kevent_enable(struct kevent *k, bool pinned)
 	return 0;
 }
 
-static int kevent_disable(struct kevent *k, bool pinned)
-	__releases(k->user->lock)
-{
-	bool gone = k->flags & KEVENT_F_GONE;
-	u32 pass_on = 0;
-
-	if (!gone) {
-		pass_on = pinned ? kevent_to_pass_on(k) : 0;
-		k->flags |= KEVENT_F_DISABLED;
-		kevent_forget(k);
-		k->refs += !!pass_on;
-	}
-	kevent_unlock_irq(k->user);
-	if (pass_on) {
-		kevent_hook_pass_on(k, pass_on);
-		kevent_put_settled(k, 0);
-	}
-	return gone ? -ENOENT : 0;
-}
-
 /*
  * Have no query of an interest run, for a change that is to be exact.  Its file is
  * pinned, else none does.  user->lock is held, and may be dropped meanwhile: it may
@@ -483,9 +463,34 @@ static noinline int __kevent_stop(struct kevent *k, bool must)
 	return ret;
 }
 
+/* One type has it, and to ask for that one is cheaper than to look it up. */
 static inline int kevent_stop(struct kevent *k, bool must)
 {
-	return likely(!kevent_ops(k)->stop) ? 0 : __kevent_stop(k, must);
+	return likely(k->type != KEVENT_TYPE_SENDFILE) ? 0 : __kevent_stop(k, must);
+}
+
+static int kevent_disable(struct kevent *k, bool pinned)
+	__releases(k->user->lock)
+{
+	struct kevent_user *user = k->user;
+	u32 pass_on = 0;
+	int ret;
+
+	ret = pinned ? kevent_stop(k, false) : 0;
+	if (!ret && k->flags & KEVENT_F_GONE)
+		ret = -ENOENT;
+	if (!ret) {
+		pass_on = pinned ? kevent_to_pass_on(k) : 0;
+		k->flags |= KEVENT_F_DISABLED;
+		kevent_forget(k);
+		k->refs += !!pass_on;
+	}
+	kevent_unlock_irq(user);
+	if (pass_on) {
+		kevent_hook_pass_on(k, pass_on);
+		kevent_put_settled(k, 0);
+	}
+	return ret;
 }
 
 /*
@@ -505,14 +510,12 @@ static int kevent_change_found(struct kevent *k, bool pinned,
 		kevent_unlock_irq(user);
 		return -EBUSY;
 	}
-	if (pinned && (change->op == KEVENT_OP_REMOVE || change->op == KEVENT_OP_DISABLE)) {
-		ret = kevent_stop(k, false);
+	if (change->op == KEVENT_OP_REMOVE) {
+		ret = pinned ? kevent_stop(k, false) : 0;
 		if (unlikely(ret)) {
 			kevent_unlock_irq(user);
 			return ret;
 		}
-	}
-	if (change->op == KEVENT_OP_REMOVE) {
 		if (change->flags & KEVENT_NO_LAST)
 			forget = KEVENT_F_HELD | KEVENT_WANT_LAST;
 		else if (change->flags & KEVENT_ACK)
@@ -684,7 +687,6 @@ static bool kevent_looks_up(const struct kevent_entry *entry)
 
 /**
  * kevent_prepare - check an entry, and find what it names by more than a number
- * @user: the queue it is for
  * @entry: the entry, with its change
  *
  * May read user memory and wait for file systems; no lock is held.
@@ -692,7 +694,7 @@ static bool kevent_looks_up(const struct kevent_entry *entry)
  * Return: %KEVENT_LOOKED_UP if something was, and kevent_unprepare() is due,
  * %KEVENT_ASKS if it is to be answered as a whole, or 0.
  */
-unsigned int kevent_prepare(const struct kevent_user *user, struct kevent_entry *entry)
+unsigned int kevent_prepare(struct kevent_entry *entry)
 {
 	struct kevent_change *change = entry->change;
 
@@ -708,8 +710,7 @@ unsigned int kevent_prepare(const struct kevent_user *user, struct kevent_entry 
 	}
 	if (!kevent_looks_up(entry))
 		return 0;
-	change->result = kevent_no_restart(entry->ops->look_up(user, change,
-							       &entry->found));
+	change->result = kevent_no_restart(entry->ops->look_up(change, &entry->found));
 	if (change->result)
 		entry->ops = NULL;
 	return KEVENT_LOOKED_UP;

@@ -422,8 +422,7 @@ struct kevent_source_ops {
 	u32		add_flags;
 	u32		set_flags;
 	int		(*check)(const struct kevent_change *change);
-	int		(*look_up)(const struct kevent_user *user,
-				   const struct kevent_change *change,
+	int		(*look_up)(const struct kevent_change *change,
 				   union kevent_found *found);
 	void		(*forget)(union kevent_found *found);
 	int		(*check_file)(const struct kevent_change *change,
@@ -658,7 +657,7 @@ static inline int kevent_no_restart(int ret)
 #define KEVENT_LOOKED_UP	0x1
 #define KEVENT_ASKS		0x2
 
-unsigned int kevent_prepare(const struct kevent_user *user, struct kevent_entry *entry);
+unsigned int kevent_prepare(struct kevent_entry *entry);
 void kevent_unprepare(struct kevent_entry *entry);
 int kevent_apply(struct kevent_user *user, struct kevent_entry *entry);
 void kevent_undo_add(struct kevent_user *user, struct kevent_change *added);

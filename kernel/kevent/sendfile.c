@@ -799,8 +799,7 @@ static int kevent_sendfile_check(const struct kevent_change *change)
 	return fd > INT_MAX ? -EBADF : 0;
 }
 
-static int kevent_sendfile_look_up(const struct kevent_user *user,
-				   const struct kevent_change *change,
+static int kevent_sendfile_look_up(const struct kevent_change *change,
 				   union kevent_found *found)
 {
 	u64 offset = change->param[KEVENT_SENDFILE_OFFSET];
@@ -811,8 +810,6 @@ static int kevent_sendfile_look_up(const struct kevent_user *user,
 	void *bytes = NULL;
 	int ret;
 
-	if (!user->sends_files)
-		return -ENXIO;
 	file = fget(change->param[KEVENT_SENDFILE_FD]);
 	if (!file)
 		return -EBADF;
@@ -878,6 +875,8 @@ static s64 kevent_sendfile_attach(struct kevent *k, const struct kevent_change *
 	init_waitqueue_func_entry(&s->wait.wait, kevent_sendfile_wake_folio);
 	INIT_LIST_HEAD(&s->wait.wait.entry);
 	timer_setup(&s->retry, kevent_sendfile_retry, 0);
+	if (!k->user->sends_files)
+		return -ENXIO;
 	if (test_and_set_bit(SOCK_SENDING_FILE, &sock->flags))
 		return -EBUSY;
 	s->holds = true;

@@ -280,8 +280,7 @@ static int kevent_copy_change(struct kevent_change *change,
 }
 
 /* Copy entries in, until one faults, and prepare them. */
-static u32 kevent_copy_changes(const struct kevent_user *user,
-			       struct kevent_chunk *chunk, void __user *from,
+static u32 kevent_copy_changes(struct kevent_chunk *chunk, void __user *from,
 			       u32 nr, u32 change_size)
 {
 	size_t size = sizeof(*chunk->changes);
@@ -306,7 +305,7 @@ static u32 kevent_copy_changes(const struct kevent_user *user,
 			if (ret)
 				continue;
 		}
-		chunk->prepared |= kevent_prepare(user, entry);
+		chunk->prepared |= kevent_prepare(entry);
 	}
 	return i;
 }
@@ -458,7 +457,7 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 		/* Per chunk, or one-shots that end at ADD would pile up. */
 		kevent_reap(user, false);
 		n = min(nr - done, KEVENT_CHANGE_CHUNK);
-		prepared = kevent_copy_changes(user, &chunk, from, n, change_size);
+		prepared = kevent_copy_changes(&chunk, from, n, change_size);
 		n = kevent_try_results(chunk.changes, from, prepared, change_size);
 		ret = n ? kevent_apply_chunk(user, &chunk, n, failed) : -EFAULT;
 		for (i = 0; chunk.prepared & KEVENT_LOOKED_UP && i < prepared; i++) {

@@ -860,9 +860,6 @@ TEST_F_TIMEOUT(sf, add_errors, 300)
 	ASSERT_EQ(0, queue_init(&plain, 8));
 	c = self->t.c;
 	EXPECT_EQ(-ENXIO, do_change(plain.fd, &c));
-	/* before the file is looked at */
-	c.param[KEVENT_SENDFILE_FD] = 0x7fffffff;
-	EXPECT_EQ(-ENXIO, do_change(plain.fd, &c));
 	ukevent_queue_exit(&plain);
 
 	EXPECT_EQ(-ENOENT, OP(REMOVE));
