@@ -236,7 +236,7 @@ static int kevent_inode_find(const struct kevent_change *change,
 static int kevent_inode_look_up(const struct kevent_change *change,
 				union kevent_found *found)
 {
-	struct path *path = &found->path;
+	struct path *path = &found->inode.path;
 	int ret = kevent_inode_find(change, path);
 
 	if (ret)
@@ -252,7 +252,7 @@ static int kevent_inode_look_up(const struct kevent_change *change,
 
 static void kevent_inode_forget(union kevent_found *found)
 {
-	path_put(&found->path);
+	path_put(&found->inode.path);
 }
 
 static u32 kevent_inode_mask(const struct kevent *k, bool dir)
@@ -295,23 +295,25 @@ void kevent_inode_put_group(struct kevent_user *user)
 }
 
 /*
- * The queue has a mark in @inode.  If it is that of an interest that has ended,
- * and whose turn with the reaper has not come, take it off and return true.
+ * The queue has a mark in @inode: return the id of the interest that it is of.  One
+ * that has ended, and whose turn with the reaper has not come, is taken off, 0.
  */
-static bool kevent_inode_drop_dead(struct kevent_user *user, struct inode *inode)
+static u64 kevent_inode_twin(struct kevent_user *user, struct inode *inode)
 {
 	struct fsnotify_mark *mark = fsnotify_find_inode_mark(inode,
 							      user->inode_group);
 	struct kevent_inode *i;
 	bool ours = false, dead = true;
+	u64 id = 0;
 
 	if (!mark)
-		return true;
+		return 0;
 	spin_lock(&mark->lock);
 	i = kevent_of_mark(mark)->owner;
 	if (i) {
 		spin_lock_irq(&user->lock);
 		dead = i->k.flags & KEVENT_F_DEAD;
+		id = dead ? 0 : i->k.id;
 		ours = dead && i->mark;
 		if (ours)
 			i->mark = NULL;
@@ -325,14 +327,14 @@ static bool kevent_inode_drop_dead(struct kevent_user *user, struct inode *inode
 	if (ours)
 		fsnotify_put_mark(mark);
 	fsnotify_put_mark(mark);
-	return dead;
+	return id;
 }
 
 static s64 kevent_inode_attach(struct kevent *k,
 			       const struct kevent_change *change,
 			       union kevent_found *found)
 {
-	struct inode *inode = d_inode(found->path.dentry);
+	struct inode *inode = d_inode(found->inode.path.dentry);
 	struct kevent_inode *i = kevent_to_inode(k);
 	struct kevent_inode_mark *mark;
 	int ret = kevent_inode_get_group(k->user);
@@ -355,8 +357,11 @@ static s64 kevent_inode_attach(struct kevent *k,
 	mark->owner = i;
 	i->mark = mark;
 	ret = fsnotify_add_inode_mark(&mark->mark, inode, 0);
-	if (ret == -EEXIST && kevent_inode_drop_dead(k->user, inode))
-		ret = fsnotify_add_inode_mark(&mark->mark, inode, 0);
+	if (ret == -EEXIST) {
+		found->inode.exists = kevent_inode_twin(k->user, inode);
+		if (!found->inode.exists)
+			ret = fsnotify_add_inode_mark(&mark->mark, inode, 0);
+	}
 	return ret;
 }
 

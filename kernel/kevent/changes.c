@@ -266,6 +266,9 @@ static int kevent_add(struct kevent_user *user, struct kevent_entry *entry,
 		kevent_activate(k, bits);
 	} else {
 		ret = bits;
+		/* INODE, which the program cannot name otherwise */
+		if (ret == -EEXIST)
+			change->id = entry->found.inode.exists;
 		if (!(k->flags & KEVENT_F_DEAD)) {
 			kevent_remove(k, true, KEVENT_WANT_LAST);
 			kevent_lock_irq(user);

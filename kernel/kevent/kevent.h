@@ -321,12 +321,16 @@ struct kevent_source_ops;
 
 /**
  * union kevent_found - what an ADD names by more than a number
- * @path: INODE
+ * @inode: INODE: the path, and if @attach answers -EEXIST the id of the interest that
+ *	is there
  * @sendfile: SENDFILE: the file, and a copy of the bytes that go before; NULL if
  *	@attach has taken them
  */
 union kevent_found {
-	struct path		path;
+	struct {
+		struct path	path;
+		u64		exists;
+	} inode;
 	struct {
 		struct file	*file;
 		void		*header;

@@ -489,7 +489,8 @@
  *	%KEVENT_SOCK_RECV, %KEVENT_TIMER_EXPIRED and so on
  * @result: out: 0 or a negative error number, for this entry alone
  * @id: out for %KEVENT_OP_ADD and %KEVENT_OP_SET: a number that this queue never
- *	uses again; in with %KEVENT_BY_ID; must be 0 otherwise
+ *	uses again; also with ``-EEXIST`` of %KEVENT_TYPE_INODE, that of the interest that is
+ *	there; in with %KEVENT_BY_ID; must be 0 otherwise
  * @addr: user address of a path, or of bytes to be sent, for types that take one; must
  *	be 0 otherwise
  * @param: parameters whose meaning depends on @type; unused ones must be 0

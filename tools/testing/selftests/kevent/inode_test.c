@@ -622,10 +622,12 @@ TEST_F(inode, once_in_a_queue)
 	for (i = 0; i < 9; i++) {
 		ASSERT_EQ(0, add_inode(q, "d/f", MODIFY, modes[i % 3], i, &id));
 		EXPECT_EQ(-EEXIST, add_inode(q, "d/f", ATTRIB, 0, 99, &other));
+		EXPECT_EQ(id, other);
 		EXPECT_EQ(-EEXIST, add_inode(q, "e/l", MODIFY, 0, 99, &other));
+		EXPECT_EQ(id, other);
 		EXPECT_EQ(-EEXIST, add_inode_at(q, fd, NULL, 0, MODIFY,
 						KEVENT_WANT_LAST, 99, &other));
-		EXPECT_EQ(0ULL, other);
+		EXPECT_EQ(id, other);
 		EXPECT_EQ(1, interests_of(q));
 		ASSERT_EQ(1, write(fd, "x", 1));
 		ASSERT_EQ(0, fchmod(fd, 0600));
