@@ -3,11 +3,8 @@
  * SENDFILE: in whose name is sent what somebody else carries on, what a filter of
  * system calls can forbid, and what a user or a group of processes may have of it.
  */
+#include "filter_test.h"
 #include "sendfile_test.h"
-
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 
 #define NOBODY	65534
 
@@ -176,26 +173,6 @@ TEST_F_TIMEOUT(rights, by_descriptor, 300)
 }
 
 /* ---- filters of system calls ---- */
-
-/* Refuses calls of that number with one of these bits in that argument; all if 0. */
-static int refuse(unsigned int nr, unsigned int arg, __u32 bits)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, args) + 8 * arg),
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, 0, !!bits),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = { ARRAY_SIZE(filter), filter };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
-		return -errno;
-	return 0;
-}
 
 /*
  * F16: without the flag at kevent_create() no file leaves by a queue, whatever the
