@@ -32,6 +32,10 @@ if ! awk -f "$TOP/scripts/traps.awk" "$selftests"/*_test.c "$selftests/traps.rst
 	echo "FAILED CHECK: traps.rst does not fit the tests, see above"
 	failed=$((failed + 1))
 fi
+if ! awk -f "$TOP/scripts/abi.awk" "$TOP/include/uapi/linux/kevent.h" "$selftests/abi_test.c"; then
+	echo "FAILED CHECK: abi_test does not fix the whole interface, see above"
+	failed=$((failed + 1))
+fi
 
 if [[ ! ${TESTS:-} ]]; then
 	rm -f "$LOGS/library/counts"
