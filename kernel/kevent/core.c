@@ -227,6 +227,8 @@ static inline unsigned int kevent_unread(const struct kevent *k)
 /**
  * kevent_has_room - may an interest have one more record?
  * @k: the interest; user->lock is held, the consumer index was just read
+ *
+ * Return: whether it may.
  */
 bool kevent_has_room(struct kevent *k)
 {

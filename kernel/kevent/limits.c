@@ -29,6 +29,8 @@ int sysctl_kevent_sendfile_disabled __read_mostly;
 /**
  * kevent_may - does a switch let the current task pass?
  * @disabled: the switch
+ *
+ * Return: whether it does.
  */
 bool kevent_may(const int *disabled)
 {

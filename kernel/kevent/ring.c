@@ -20,6 +20,8 @@
 /**
  * kevent_ring_size - bytes of the ring mapping
  * @user: the queue
+ *
+ * Return: their number, a multiple of the page size.
  */
 unsigned long kevent_ring_size(const struct kevent_user *user)
 {
@@ -29,6 +31,8 @@ unsigned long kevent_ring_size(const struct kevent_user *user)
 /**
  * kevent_data_offset - mmap offset of the data area
  * @user: the queue
+ *
+ * Return: the offset, a multiple of the page size.
  */
 unsigned long kevent_data_offset(const struct kevent_user *user)
 {

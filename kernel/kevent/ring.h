@@ -63,6 +63,8 @@ static inline void kevent_ring_refresh(struct kevent_user *user)
 /**
  * kevent_ring_unread - number of unconsumed records
  * @user: the queue, locked
+ *
+ * Return: their number, when the consumer index was last read.
  */
 static inline u32 kevent_ring_unread(const struct kevent_user *user)
 {
@@ -72,6 +74,8 @@ static inline u32 kevent_ring_unread(const struct kevent_user *user)
 /**
  * kevent_ring_has_room - can a record be written, beside those that are reserved?
  * @user: the queue, locked
+ *
+ * Return: whether it can; the consumer index is read again before that is denied.
  */
 static inline bool kevent_ring_has_room(struct kevent_user *user)
 {

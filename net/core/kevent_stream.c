@@ -221,6 +221,8 @@ static inline bool kevent_stream_is_off(const struct kevent *k)
  * @begin: where in the area
  *
  * If not, the interest is deferred.
+ *
+ * Return: whether they may.
  */
 static bool kevent_stream_admit(struct kevent_stream *ks, u32 len,
 				const struct kevent_stream_taking *taking, u64 *begin)

@@ -61,6 +61,8 @@ static bool is_true(struct ke_slot *s)
  *
  * A level interest, all of which was false then, has told what became true.  An edge
  * record has that only, and not what held before.
+ *
+ * Return: whether poll(2) must be asked.
  */
 bool ke_must_ask(struct ke_slot *s, bool fresh)
 {

@@ -147,9 +147,7 @@ struct ke_set {
 	struct ke_set		*next_free;
 };
 
-/**
- * struct ke_real - what the functions here are called instead of
- */
+/* What the functions here are called instead of. */
 struct ke_real {
 	int (*epoll_create1)(int);
 	int (*epoll_ctl)(int, int, int, struct epoll_event *);
