@@ -321,8 +321,8 @@
  * change: set it to SIG_IGN and the record takes the place of its delivery.
  *
  * &struct ukevent.data: [0] signals since the last record in the lower 32 bits
- * (%KEVENT_SIGNAL_COUNT()), the sender of the last one in the upper 32 bits
- * (%KEVENT_SIGNAL_SENDER()), as the si_pid that the process would see, 0 for the
+ * (KEVENT_SIGNAL_COUNT()), the sender of the last one in the upper 32 bits
+ * (KEVENT_SIGNAL_SENDER()), as the si_pid that the process would see, 0 for the
  * kernel; [1] its value: that of sigqueue(3) or of the timer, of SIGCHLD the
  * si_status, of SIGIO the descriptor, else 0.
  */
@@ -374,10 +374,10 @@
  * HUP and ERROR are always watched.  Each has the value of SOCKET's.
  *
  * &struct ukevent.data with RECV: [0] where in the data area the bytes are, and how
- * many (%KEVENT_STREAM_OFFSET(), %KEVENT_STREAM_LENGTH()); [1] the value of the
+ * many (KEVENT_STREAM_OFFSET(), KEVENT_STREAM_LENGTH()); [1] the value of the
  * release index that gives them back, with all before them
- * (%KEVENT_STREAM_RELEASE()), and the position of the first one in the stream since
- * the interest was added, modulo 2^32 (%KEVENT_STREAM_POSITION()): a gap was
+ * (KEVENT_STREAM_RELEASE()), and the position of the first one in the stream since
+ * the interest was added, modulo 2^32 (KEVENT_STREAM_POSITION()): a gap was
  * received by somebody else, or is urgent data, which is skipped unless
  * SO_OOBINLINE is set.  With other events: [1] with ERROR the error number,
  * positive as in SO_ERROR; 0 if it is in the error queue.
@@ -431,9 +431,9 @@
  * records of progress.  Level and edge are the same.
  *
  * &struct ukevent.data, also of a last record: [0] bytes of the file that were given
- * to the socket; [1] %KEVENT_SENDFILE_ERRNO(), positive: EPIPE and ECONNRESET as of
+ * to the socket; [1] KEVENT_SENDFILE_ERRNO(), positive: EPIPE and ECONNRESET as of
  * send(2), EIO if the file could not be read, EAGAIN if a page of a file in memory was
- * swapped out; and %KEVENT_SENDFILE_HEADER_SENT(), bytes of the header that were given to
+ * swapped out; and KEVENT_SENDFILE_HEADER_SENT(), bytes of the header that were given to
  * the socket, before those of the file.
  * After REMOVE the last record tells exactly how far it got; after DISABLE nothing is
  * sent until ENABLE, which goes on.
@@ -447,7 +447,7 @@
  *   end of the file; with 0 only the header is sent
  * - [%KEVENT_SENDFILE_MARK] bytes from one record of progress to the next, in the
  *   lower 32 bits; 0 if and only if PROGRESS is not watched.  With
- *   %KEVENT_SENDFILE_HEADER(), so many bytes at &struct kevent_change.addr are sent
+ *   KEVENT_SENDFILE_HEADER(), so many bytes at &struct kevent_change.addr are sent
  *   before those of the file, and copied by the ADD; up to
  *   %KEVENT_SENDFILE_MAX_HEADER
  *
