@@ -36,7 +36,8 @@ library()
 	local programs=$root/usr/libexec/kevent
 	make -C "$here" OUT="$objects/libkevent" UAPI="$tree/include/uapi" PREFIX=/usr DESTDIR="$root" \
 		CC="$cc -idirafter $headers" install
-	CC="$cc -idirafter $headers" sh "$here/tests/examples.sh" "$root" "$programs"
+	CC="$cc -idirafter $headers" sh "$here/tests/examples.sh" "$root" "$programs" \
+		"$tree"/samples/kevent/guide/*.c
 	$cc -idirafter "$headers" -O2 -o "$programs/dlopen_test" "$here/tests/dlopen_test.c"
 }
 

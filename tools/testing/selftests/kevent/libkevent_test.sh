@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The library as it is installed, by programs that were built with what pkg-config says of
-# it: the examples of its manual pages, which must print what the page says, and one that
-# has no header.  tools/lib/kevent/tests builds them.
+# it: the examples of its manual pages and of Documentation/kevent/guide.rst, which must
+# print what is written there, and one that has no header.  tools/lib/kevent/tests builds them.
 dir=${KEVENT_EXAMPLES:-/usr/libexec/kevent}
 if [ ! -d "$dir" ]; then
 	echo "1..0 # SKIP no programs of libkevent in $dir"
