@@ -3,7 +3,7 @@
  * kevent source POLL - any file that has ->poll
  *
  * The key of a wake-up is believed only from wakers that somebody has read: the
- * table is in Documentation/kevent.rst.  Many drivers announce one thing under the
+ * table is in Documentation/kevent/internals.rst.  Many drivers announce one thing under the
  * key of another, or all of it under one: those are asked, in process context,
  * whatever the key says.  That is decided once, when the interest is hooked.
  *

@@ -97,7 +97,7 @@ void kevent_ring_free(struct kevent_user *user)
  * @user: the queue
  * @vma: the mapping to be
  *
- * Return: 0, -EINVAL or -EPERM, see Documentation/kevent.rst.
+ * Return: 0, -EINVAL or -EPERM, see Documentation/kevent/reference.rst.
  */
 int kevent_ring_mmap(struct kevent_user *user, struct vm_area_struct *vma)
 {

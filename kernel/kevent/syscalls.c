@@ -2,7 +2,7 @@
 /*
  * kevent - the system calls: checks, copies, descriptors
  *
- * Errors and when they come: Documentation/kevent.rst.
+ * Errors and when they come: Documentation/kevent/reference.rst.
  */
 
 #include <linux/anon_inodes.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * S14: every error of kevent_ctl(), kevent_wait() and kevent_get_events() as
- * Documentation/kevent.rst lists them; batches with bad entries; faults in the
+ * Documentation/kevent/reference.rst lists them; batches with bad entries; faults in the
  * middle of an array.  (kevent_create() is in abi_test.c.)
  */
 #include "kevent_test.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a record promises, beside epoll: a test for each line of the table in
- * Documentation/kevent.rst.
+ * Documentation/kevent/reference.rst.
  */
 #include "counted.h"
 #include "kevent_test.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SENDFILE: each cell of its column in the table of errors, Documentation/kevent.rst,
+ * SENDFILE: each cell of its column in the table of errors, Documentation/kevent/reference.rst,
  * and that a change which is refused leaves things as they were.
  */
 #include "sendfile_test.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * STREAM: each error of ADD, MODIFY, SET ... as Documentation/kevent.rst lists them; what
+ * STREAM: each error of ADD, MODIFY, SET ... as Documentation/kevent/reference.rst lists them; what
  * is refused leaves no trace.
  */
 #include "stream_test.h"
