@@ -12,6 +12,7 @@ help:
 	@echo 'make check-diffs    do all diffs apply to every 6.12 the package archive lists?'
 	@echo 'make series         the overlay as patches for git am, in build/series/'
 	@echo 'make check-series   do they apply, one by one, and build?'
+	@echo 'make check-docs     do the documents build without a warning?  They go to build/docs/'
 	@echo 'make check-harness  are failed tests, splats, hangs and failed boots really caught?'
 	@echo 'make integrations   programs that use epoll, as they are, on kevent (PROGRAMS="memcached redis", SHORT=1)'
 	@echo 'make clean          remove build/'
@@ -64,6 +65,9 @@ series:
 check-series:
 	@scripts/check-series.sh
 
+check-docs:
+	@scripts/check-docs.sh
+
 check-harness:
 	@scripts/build.sh plain
 	@scripts/test-harness.sh
@@ -77,4 +81,4 @@ clean:
 distclean: clean
 	@scripts/distclean.sh
 
-.PHONY: help run shell test kernel bench bench-full coverage check-configs check-diffs series check-series check-harness integrations clean distclean
+.PHONY: help run shell test kernel bench bench-full coverage check-configs check-diffs series check-series check-docs check-harness integrations clean distclean

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # packages.sh GROUP...: installs what is missing of what the groups build, build32,
-# test, integrations, bench and bench-full need; whoever is not root is told the command.
+# test, docs, integrations, bench and bench-full need; whoever is not root is told the command.
 . "$(dirname "$0")/lib.sh"
 
 missing=()
@@ -50,6 +50,12 @@ find_missing()
 			# Not gcc-multilib: cross compilers would have to go for it.
 			need libc6-dev-i386 compiles '#include <gnu/stubs.h>' -m32 -fsyntax-only
 			need "lib32gcc-$(gcc -dumpversion 2>/dev/null || echo 12)-dev" compiles '' -m32 -nostdlib -lgcc -lgcc_eh
+			;;
+		docs)
+			need python3-sphinx has sphinx-build
+			need graphviz has dot
+			need python3 has python3
+			need perl has perl
 			;;
 		bench)
 			need python3 has python3

@@ -4,6 +4,7 @@
 #                  after its name a kernel runs the tests as 32-bit programs
 #   CHECK_HARNESS  set: also prove that failures of every kind are caught
 #   SERIES         set: also check the series of patches, in short
+#   DOCS           set: also build the documents, and check what they name
 #   INTEGRATIONS   set: also run some programs that use epoll on kevent
 #   STALL, TIMEOUT, TESTS ...: see guest-test.sh
 . "$(dirname "$0")/lib.sh"
@@ -13,6 +14,7 @@ packages=(build test)
 for variant in "${variants[@]}"; do
 	check_variants "${variant%32}"
 done
+if [[ ${DOCS:-} ]]; then packages+=(docs); fi
 if [[ ${INTEGRATIONS:-} ]]; then packages+=(integrations); fi
 # All at once, for whoever has to ask for them.
 if [[ "${variants[*]} " = *'32 '* ]]; then packages+=(build32); fi
@@ -28,8 +30,8 @@ count()
 }
 
 selftests=$TOP/tools/testing/selftests/kevent
-if ! awk -f "$TOP/scripts/traps.awk" "$selftests"/*_test.c "$selftests/traps.rst"; then
-	echo "FAILED CHECK: traps.rst does not fit the tests, see above"
+if ! awk -f "$TOP/scripts/traps.awk" "$selftests"/*_test.c "$selftests/traps.rst" "$TOP"/Documentation/kevent/*.rst; then
+	echo "FAILED CHECK: what is said of tests does not fit them, see above"
 	failed=$((failed + 1))
 fi
 if ! awk -f "$TOP/scripts/abi.awk" "$TOP/include/uapi/linux/kevent.h" "$selftests/abi_test.c"; then
@@ -73,6 +75,12 @@ if [[ ${SERIES:-} ]]; then
 	rm -f "$LOGS/series/counts"
 	SHORT=1 "$TOP/scripts/check-series.sh" || true
 	count "$LOGS/series/counts"
+fi
+
+if [[ ${DOCS:-} ]]; then
+	rm -f "$LOGS/docs/counts"
+	"$TOP/scripts/check-docs.sh" || true
+	count "$LOGS/docs/counts"
 fi
 
 if [[ ${INTEGRATIONS:-} ]]; then

@@ -1,5 +1,6 @@
-# Checks the table of traps: every test that it names exists, and each trap from
-# T1 to T42 has one row.  Arguments: the tests' sources, then traps.rst.
+# Checks what documents say of tests: every test that they name exists, and in the table
+# of traps each from T1 to T42 has one row.  Arguments: the tests' sources, then
+# traps.rst, and others.
 
 function complain(what) {
 	print FILENAME ":" FNR ": " what
@@ -32,11 +33,12 @@ FILENAME ~ /_test\.c$/ {
 {
 	n = split($0, part, /``/)
 	if (n && n % 2 == 0)
-		complain("a name goes over the end of the line")
+		complain("what is quoted goes over the end of the line")
 	for (i = 2; i <= n; i += 2)
 		if (part[i] ~ /^[a-z0-9_]+_test: / && !(part[i] in tests))
 			complain("no such test: " part[i])
-		else if (part[i] ~ /_test/ && part[i] !~ /^[a-z0-9_]+_test: [a-z0-9_.]+$/)
+		else if (FILENAME ~ /traps\.rst$/ && part[i] ~ /_test/ &&
+			 part[i] !~ /^[a-z0-9_]+_test: [a-z0-9_.]+$/)
 			complain("not of the form program: test: " part[i])
 }
 
