@@ -7,6 +7,8 @@ of the overlay) and "Options:" (of init/Kconfig.diff), an empty line, and the me
 A file that several patches grow is given to the first; what belongs to an option, or to
 an object whose source is not there yet, is left out until its patch comes.
 
+In the cover letter @objections@ stands for the table of them in the documentation.
+
 Writes OUT/*.patch.  SIGNED_OFF_BY is who signs, "Name <address>".
 """
 import fnmatch
@@ -15,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 
 tree, state, series, out = (os.path.abspath(path) for path in sys.argv[1:])
 author = os.environ.get("SIGNED_OFF_BY") or ""
@@ -84,6 +87,21 @@ def content(path, options, present):
     if path == "kernel/kevent/source.c":
         return source_table(text, options)
     return text
+
+
+def objections():
+    """The rows of the table behind that label, without its head."""
+    text = read(f"{tree}/Documentation/kevent/history.rst").partition(".. _kevent_objections:")[2]
+    table = re.search(r"(?ms)^\.\. list-table::\n.*?(?=^\S)", text)
+    items = []
+    for row in re.split(r"(?m)^   \* - ", table[0])[2:]:
+        cells = [" ".join(cell.split()).replace("``", "") for cell in re.split(r"(?m)^     - ", row)]
+        if len(cells) != 3:
+            sys.exit(f"error: history.rst: an objection with {len(cells)} cells: {cells[0]}")
+        items += [textwrap.fill(text, 72, initial_indent=first, subsequent_indent="   ",
+                                break_long_words=False, break_on_hyphens=False)
+                  for first, text in (("\n - ", cells[0]), ("   ", cells[1]), ("   => ", cells[2]))]
+    return "\n".join(items).lstrip("\n")
 
 
 def parse(name):
@@ -160,7 +178,7 @@ for path in present:
 git("format-patch", "-q", "--cover-letter", "--no-signature", "--stat=72", "-M", "-o", out, "base")
 letter = f"{out}/0000-cover-letter.patch"
 text = read(letter)
-text = text.replace("*** SUBJECT HERE ***", cover["Subject"]).replace("*** BLURB HERE ***", cover["message"])
+text = text.replace("*** SUBJECT HERE ***", cover["Subject"]).replace("*** BLURB HERE ***", cover["message"].replace("@objections@", objections()))
 with open(letter, "w", encoding="utf-8") as file:
     file.write(text)
 print(f"{len(patches)} patches and a cover letter")
