@@ -7,7 +7,8 @@
 name=$1 version=$2
 shift 2
 patches=("$@")
-dir=$CACHE/integrations/source/$name
+# What is patched is built beside what is not.
+dir=$CACHE/integrations/source/$name${patches:+-patched}
 
 fetch_source()
 {
@@ -23,8 +24,10 @@ patch_source()
 command -v dpkg-source >/dev/null || die "integrations: dpkg-source is missing, see package dpkg-dev"
 for i in "${!patches[@]}"; do patches[i]=$(realpath "${patches[i]}"); done
 stamp="$version $(digest "$TOP/integrations/source.sh" "$TOP/integrations/apt.sh" "${patches[@]}")"
-if [[ ! -f $dir/stamp || $(<"$dir/stamp") != "$stamp" ]]; then
-	lock_cache >&2
+# Where another one waited for the lock it may be there by now, and be built from.
+is_made() { [[ -f $dir/stamp && $(<"$dir/stamp") = "$stamp" ]]; }
+if ! is_made; then lock_cache >&2; fi
+if ! is_made; then
 	rm -rf "$dir.tmp"
 	mkdir -p "$dir.tmp"
 	logged "integrations-$name-source" fetch_source

@@ -28,7 +28,7 @@ build_programs()
 }
 
 # What was configured from another source stays so.
-stamp=$(digest "$0" "$here/kevent.patch" "$TOP"/tools/lib/kevent/*.h "$TOP/include/uapi/linux/kevent.h")
+stamp="$source $(digest "$0" "$here/kevent.patch" "$TOP"/tools/lib/kevent/*.h "$TOP/include/uapi/linux/kevent.h")"
 if [[ ! -f $objects/stamp || $(<"$objects/stamp") != "$stamp" ]]; then
 	rm -rf "$objects"
 	logged integrations-libuv-kevent build_libuv
