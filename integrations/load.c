@@ -2,12 +2,14 @@
 /*
  * load - a closed loop of requests over many connections, from one thread
  *
- *	load -p PORT -c CONNECTIONS -n REQUESTS memcached|redis|http
+ *	load [-1] -p PORT -c CONNECTIONS -n REQUESTS echo|memcached|redis|http
+ *
+ * -1: each request has a connection of its own, closed here when it is answered.
  *
  * Waits by poll(2), so that what is preloaded in the server is not measured here.  Each
  * answer is compared with what it is to be, or, of http, with the first but for the
- * date.  All requests but the first of each connection are between two marks for the
- * counting plugin of bench/, which are no more than NOPs elsewhere.
+ * date.  All requests but the first of each connection, or place for one, are between
+ * two marks for the counting plugin of bench/, which are no more than NOPs elsewhere.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -23,10 +25,12 @@
 #define MOST	1024
 #define DATE	"\r\nDate: "
 #define DATE_SIZE	29	/* Sun, 06 Nov 1994 08:49:37 GMT */
+#define ECHO	"0123456789012345678901234567890123456789012345678901234567890123"
 
 static const struct protocol {
 	const char *name, *first, *first_answer, *request, *answer;
 } protocols[] = {
+	{ "echo", NULL, NULL, ECHO, ECHO },
 	{ "memcached", "set key 0 0 32\r\n01234567890123456789012345678901\r\n", "STORED\r\n",
 	  "get key\r\n", "VALUE key 0 32\r\n01234567890123456789012345678901\r\nEND\r\n" },
 	{ "redis", "SET key 01234567890123456789012345678901\r\n", "+OK\r\n",
@@ -51,7 +55,16 @@ static int dial(int port)
 	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		die("connect");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	calls += 3;
 	return fd;
+}
+
+/* Another connection in the place of one that is done with. */
+static int dial_again(int fd, int port)
+{
+	close(fd);
+	calls++;
+	return dial(port);
 }
 
 static void ask(int fd, const char *request)
@@ -144,14 +157,17 @@ static void await(int fd, struct answer answer)
 int main(int argc, char **argv)
 {
 	int port = 0, connections = 32, option, i, ready;
+	int each = 0;
 	long requests = 10000, asked = 0, answered = 0, turns = 0;
 	static struct pollfd pfd[MOST];
 	static size_t got[MOST];
 	const struct protocol *p = NULL;
 	struct answer answer;
 
-	while ((option = getopt(argc, argv, "p:c:n:")) != -1) {
-		if (option == 'p')
+	while ((option = getopt(argc, argv, "1p:c:n:")) != -1) {
+		if (option == '1')
+			each = 1;
+		else if (option == 'p')
 			port = atoi(optarg);
 		else if (option == 'c')
 			connections = atoi(optarg);
@@ -163,7 +179,7 @@ int main(int argc, char **argv)
 			p = protocols + i;
 	}
 	if (!p || !port || connections < 1 || connections > MOST) {
-		fprintf(stderr, "usage: load -p PORT -c CONNECTIONS -n REQUESTS PROTOCOL\n");
+		fprintf(stderr, "usage: load [-1] -p PORT -c CONNECTIONS -n REQUESTS PROTOCOL\n");
 		return 2;
 	}
 	for (i = 0; i < connections; i++) {
@@ -173,6 +189,8 @@ int main(int argc, char **argv)
 	if (p->first) {
 		ask(pfd[0].fd, p->first);
 		await(pfd[0].fd, answer_of(p->first_answer));
+	}
+	if (p->answer) {
 		answer = answer_of(p->answer);
 	} else {
 		answer = answer_of(learn(pfd[0].fd, p->request));
@@ -180,6 +198,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < connections; i++) {
 		ask(pfd[i].fd, p->request);
 		await(pfd[i].fd, answer);
+		if (each)
+			pfd[i].fd = dial_again(pfd[i].fd, port);
 	}
 	calls = 0;
 	mark_case();
@@ -199,13 +219,19 @@ int main(int argc, char **argv)
 				continue;
 			answered++;
 			if (asked < requests) {
+				if (each)
+					pfd[i].fd = dial_again(pfd[i].fd, port);
 				ask(pfd[i].fd, p->request);
 				asked++;
+			} else if (each) {
+				close(pfd[i].fd);
+				calls++;
+				pfd[i].fd = -1;
 			}
 		}
 	}
 	mark_end(0);
-	printf("%ld requests on %d connections, %.1f at a time, %ld calls\n", answered,
-	       connections, (double)answered / turns, calls);
+	printf("%ld requests on %d connections, %.1f at a time, %ld polls, %ld calls\n",
+	       answered, connections, (double)answered / turns, turns, calls);
 	return 0;
 }

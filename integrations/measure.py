@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """measure.py DIR: the table of what measure.sh counted there."""
+import statistics
 import sys
 
-# What a program enters the kernel for: to wait, and to say what it waits for.  The load
-# uses none of these.
-WAITS = ("epoll_wait", "epoll_pwait", "epoll_pwait2", "kevent_wait")
+# What a program enters the kernel for: to wait, and to say what it waits for.  Of these
+# the load uses poll(2), and says how often.
+WAITS = ("epoll_wait", "epoll_pwait", "epoll_pwait2", "kevent_wait", "poll")
 CHANGES = ("epoll_ctl", "kevent_ctl")
 
 
@@ -35,33 +36,39 @@ def windows(path, names):
 
 
 def measured(path):
-    """Of each line MEASURED: program, API, requests, the load's own system calls."""
+    """Of each line MEASURED: program, load, API, requests, the load's own polls and system calls."""
     result = []
     for line in open(path, errors="replace"):
         word = line.split()
         if word[:1] == ["MEASURED"]:
-            result.append((word[1], word[2], int(word[3]), int(word[word.index("calls") - 1])))
+            result.append((word[1], word[3], word[2], int(word[4]),
+                           int(word[word.index("polls,") - 1]), int(word[word.index("calls") - 1])))
     return result
 
 
 def main():
     directory = sys.argv[1]
     names = entry_points(directory + "/System.map")
-    print("%-9s %-7s %5s %9s %9s %9s %9s %12s" % ("program", "API", "vCPUs", "waits", "changes", "both",
-                                                  "all", "instructions"))
+    print("%-9s %-4s %-12s %5s %8s %8s %8s %15s %8s %12s" % (
+        "program", "load", "API", "vCPUs", "waits", "changes", "both", "least, most", "all", "instructions"))
     for vcpus in 1, 2:
         runs = measured("%s/guest-%d.log" % (directory, vcpus))
         counts = windows("%s/windows-%d.txt" % (directory, vcpus), names)
         if not runs or len(runs) != len(counts):
             sys.exit("measure.py: %d runs, %d windows" % (len(runs), len(counts)))
-        for (program, api, requests, own), window in sorted(zip(runs, counts), key=lambda pair: pair[0][:2]):
-            waits = sum(window["by"].get(name, 0) for name in WAITS)
+        rows = {}
+        for (program, load, api, requests, polls, own), window in zip(runs, counts):
+            waits = sum(window["by"].get(name, 0) for name in WAITS) - polls
             changes = sum(window["by"].get(name, 0) for name in CHANGES)
+            rows.setdefault((program, load, api), []).append([count / requests for count in (
+                waits, changes, waits + changes, window["calls"] - own, window["insns"])])
+        for (program, load, api), row in sorted(rows.items()):
+            waits, changes, both, every, insns = (statistics.median(column) for column in zip(*row))
+            span = [line[2] for line in row]
             # With two vCPUs increments get lost, and the one that idles spins.
-            insns = "%12.0f" % (window["insns"] / requests) if vcpus == 1 else "%12s" % "-"
-            print("%-9s %-7s %5d %9.3f %9.3f %9.3f %9.3f %s" % (
-                program, api, vcpus, waits / requests, changes / requests, (waits + changes) / requests,
-                (window["calls"] - own) / requests, insns))
+            print("%-9s %-4s %-12s %5d %8.3f %8.3f %8.3f %7.3f %7.3f %8.3f %s" % (
+                program, load, api, vcpus, waits, changes, both, min(span), max(span), every,
+                "%12.0f" % insns if vcpus == 1 else "%12s" % "-"))
 
 
 main()
