@@ -22,7 +22,7 @@
 #endif
 _Static_assert(sizeof(struct ukevent_queue) == SIZE(120, 72), "ABI of struct ukevent_queue");
 _Static_assert(sizeof(struct ukevent_loop) ==
-	       SIZE(40, 24) + UKEVENT_GATHERED * sizeof(struct kevent_change),
+	       SIZE(48, 32) + UKEVENT_GATHERED * sizeof(struct kevent_change),
 	       "ABI of struct ukevent_loop");
 _Static_assert(sizeof(struct ukevent_io) ==
 	       sizeof(struct ukevent_loop) + 32 +

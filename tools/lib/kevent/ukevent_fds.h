@@ -52,7 +52,7 @@ struct ukevent_fd {
 
 /**
  * struct ukevent_fds - the descriptors of a loop
- * @loop: what is gathered
+ * @loop: what is gathered, whose callbacks are told what became of it: the first member
  * @fd: the table, of the program
  * @nr: its entries
  * @first: the first that may need a change
@@ -88,28 +88,6 @@ static inline void ukevent_fds_resize(struct ukevent_fds *fds,
 }
 
 /**
- * ukevent_fds_init - nothing is watched
- * @fds: filled in
- * @q: the queue, with a single consumer
- * @table: room for @nr descriptors, which stays the program's
- * @nr: one more than the highest descriptor
- * @type: %KEVENT_TYPE_POLL or %KEVENT_TYPE_SOCKET
- * @failed: see there; may be NULL
- */
-static inline void
-ukevent_fds_init(struct ukevent_fds *fds, struct ukevent_queue *q,
-		 struct ukevent_fd *table, uint32_t nr, unsigned int type,
-		 void (*failed)(struct ukevent_fds *fds, int fd, int error))
-{
-	memset(fds, 0, sizeof(*fds));
-	ukevent_loop_init(&fds->loop, q, NULL);
-	ukevent_fds_resize(fds, table, nr);
-	fds->first = UKEVENT_FD_NONE;
-	fds->type = type;
-	fds->failed = failed;
-}
-
-/**
  * ukevent_fds_set - watch a descriptor, for these events from now on
  * @fds: the descriptors
  * @fd: the descriptor
@@ -129,6 +107,12 @@ static inline void ukevent_fds_set(struct ukevent_fds *fds, int fd,
 	fds->first = (uint32_t)fd;
 }
 
+static inline void ukevent_fds_unwatch(struct ukevent_fds *fds, uint64_t id)
+{
+	ukevent_by_id(ukevent_prep_op(ukevent_next(&fds->loop), KEVENT_OP_REMOVE,
+				      fds->type, 0, 0), id);
+}
+
 /**
  * ukevent_fds_remove - do not watch a descriptor any more
  * @fds: the descriptors
@@ -144,9 +128,7 @@ static inline void ukevent_fds_remove(struct ukevent_fds *fds, int fd)
 	e->id = 0;
 	e->generation++;
 	if (id)
-		ukevent_by_id(ukevent_prep_op(ukevent_next(&fds->loop),
-					      KEVENT_OP_REMOVE, fds->type, 0, 0),
-			      id);
+		ukevent_fds_unwatch(fds, id);
 }
 
 static inline uint64_t ukevent_fds_cookie(const struct ukevent_fds *fds, uint32_t fd)
@@ -178,55 +160,64 @@ ukevent_fds_prep(struct ukevent_fds *fds, int fd, struct kevent_change *change)
 	return e->id ? ukevent_by_id(change, e->id) : change;
 }
 
-/* Take the result of a change over; it is returned. */
-static inline int ukevent_fds_applied(struct ukevent_fds *fds,
-				      const struct kevent_change *change)
+/* Take the result of a change over. */
+static inline void ukevent_fds_take(struct ukevent_fds *fds,
+				    const struct kevent_change *change)
 {
 	const int fd = ukevent_fds_named(fds, change->cookie);
 
-	if (change->op == KEVENT_OP_REMOVE || fd < 0)
-		return change->result;
-	if (change->result < 0)
-		ukevent_fds_remove(fds, fd);
-	else if (change->op == KEVENT_OP_ADD)
+	if (change->op == KEVENT_OP_REMOVE)
+		return;
+	if (change->result < 0) {
+		if (fd >= 0)
+			ukevent_fds_remove(fds, fd);
+	} else if (fd >= 0) {
 		fds->fd[fd].id = change->id;
-	return change->result;
-}
-
-/*
- * The first @nr changes are applied.  Whether some failed, all of which were removals of
- * what the last close had ended before: that is none to be told, but kept the call from
- * sleeping.
- */
-static inline int ukevent_fds_told(struct ukevent_fds *fds, uint32_t nr)
-{
-	struct kevent_change change[UKEVENT_GATHERED];
-	uint32_t i, gone = 0, failed = 0;
-
-	/* Others are gathered in their places. */
-	memcpy(change, fds->loop.change, nr * sizeof(change[0]));
-	for (i = 0; i < nr; i++) {
-		if (ukevent_fds_applied(fds, change + i) >= 0)
-			continue;
-		if (change[i].op == KEVENT_OP_REMOVE) {
-			gone++;
-			continue;
-		}
-		failed++;
-		if (fds->failed)
-			fds->failed(fds, (int)(uint32_t)change[i].cookie,
-				    -change[i].result);
+	} else if (change->op == KEVENT_OP_ADD) {
+		/* Removed when its id was not known yet. */
+		ukevent_fds_unwatch(fds, change->id);
 	}
-	return gone && !failed;
 }
 
-/* Apply what is gathered now. */
-static inline void ukevent_fds_settle(struct ukevent_fds *fds)
+/* Of the loop, which is the first member. */
+static inline void ukevent_fds_applied(struct ukevent_loop *loop,
+				       const struct kevent_change *change)
 {
-	const uint32_t nr = fds->loop.nr;
+	ukevent_fds_take((struct ukevent_fds *)loop, change);
+}
 
-	ukevent_flush(&fds->loop);
-	ukevent_fds_told(fds, nr);
+static inline void ukevent_fds_failed(struct ukevent_loop *loop,
+				      const struct kevent_change *change)
+{
+	struct ukevent_fds *fds = (struct ukevent_fds *)loop;
+	const int fd = ukevent_fds_named(fds, change->cookie);
+
+	ukevent_fds_take(fds, change);
+	if (change->op != KEVENT_OP_REMOVE && fd >= 0 && fds->failed)
+		fds->failed(fds, fd, -change->result);
+}
+
+/**
+ * ukevent_fds_init - nothing is watched
+ * @fds: filled in
+ * @q: the queue, with a single consumer
+ * @table: room for @nr descriptors, which stays the program's
+ * @nr: one more than the highest descriptor
+ * @type: %KEVENT_TYPE_POLL or %KEVENT_TYPE_SOCKET
+ * @failed: see there; may be NULL
+ */
+static inline void
+ukevent_fds_init(struct ukevent_fds *fds, struct ukevent_queue *q,
+		 struct ukevent_fd *table, uint32_t nr, unsigned int type,
+		 void (*failed)(struct ukevent_fds *fds, int fd, int error))
+{
+	memset(fds, 0, sizeof(*fds));
+	ukevent_loop_init(&fds->loop, q, ukevent_fds_failed);
+	fds->loop.applied = ukevent_fds_applied;
+	ukevent_fds_resize(fds, table, nr);
+	fds->first = UKEVENT_FD_NONE;
+	fds->type = type;
+	fds->failed = failed;
 }
 
 /* All that was set as changes, those that find no room at once. */
@@ -237,10 +228,8 @@ static inline void ukevent_fds_gather(struct ukevent_fds *fds)
 	int fd;
 
 	while (fds->first != UKEVENT_FD_NONE) {
-		if (loop->nr == loop->room)
-			ukevent_fds_settle(fds);
-		if (fds->first == UKEVENT_FD_NONE)
-			break;
+		/* Before one is taken: who is told of others may set and remove it. */
+		ukevent_together(loop, 1);
 		fd = (int)fds->first;
 		e = fds->fd + fd;
 		fds->first = e->next;
@@ -268,7 +257,8 @@ static inline int ukevent_fds_now(struct ukevent_fds *fds, int fd)
 	if (!ukevent_fds_prep(fds, fd, &change))
 		return 0;
 	change.result = ukevent_change(fds->loop.q, &change);
-	return ukevent_fds_applied(fds, &change);
+	ukevent_fds_take(fds, &change);
+	return change.result;
 }
 
 /* Keep the records of what is watched; the cookie is the descriptor then. */
@@ -298,8 +288,7 @@ static inline int ukevent_fds_sort(struct ukevent_fds *fds, struct ukevent *ev, 
  * @max: room in @ev
  * @timeout_ns: sleep at most that long, 0 for not at all, or %UKEVENT_FOREVER
  *
- * Enters the kernel as ukevent_turn() does, and once more if all that failed were
- * removals of what is gone.
+ * Enters the kernel as ukevent_turn() does.
  *
  * Return: number of records, of which no two are of one descriptor; 0 after the timeout,
  * if @failed was called, or with a timeout if records were of what is not watched any
@@ -308,21 +297,17 @@ static inline int ukevent_fds_sort(struct ukevent_fds *fds, struct ukevent *ev, 
 static inline int ukevent_fds_turn(struct ukevent_fds *fds, struct ukevent *ev,
 				   uint32_t max, uint64_t timeout_ns)
 {
-	int n, taken, again;
-	uint32_t nr;
+	int n, taken;
 
 	do {
 		ukevent_fds_gather(fds);
-		nr = fds->loop.nr;
 		n = taken = ukevent_turn(&fds->loop, ev, max, timeout_ns);
 		/* Interrupted before the first. */
-		ukevent_flush(&fds->loop);
-		again = ukevent_fds_told(fds, nr);
+		if (n < 0)
+			ukevent_flush(&fds->loop);
 		if (n > 0)
 			n = ukevent_fds_sort(fds, ev, n);
-		if (taken > 0 && timeout_ns == UKEVENT_FOREVER)
-			again = 1;
-	} while (!n && again);
+	} while (!n && taken > 0 && timeout_ns == UKEVENT_FOREVER);
 	return n;
 }
 

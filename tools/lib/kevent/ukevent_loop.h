@@ -14,7 +14,8 @@
  *
  * Each change is applied once, in the order in which they were gathered, before the
  * turn sleeps or takes records; when there is no room for another one, at once.  What
- * becomes of those that fail is told by one callback, whoever applied them.
+ * becomes of them is told by two callbacks, whoever applied them: one for those that
+ * failed, another for the others, which learns the ids.
  *
  * A loop is of one thread.  With several consumers each has its own, for the one
  * queue, and all call ukevent_turn_shared().
@@ -34,10 +35,12 @@
  * struct ukevent_loop - what a thread has gathered for its next turn
  * @q: the queue
  * @nr: changes gathered
- * @room: places for them; fewer while @failed is called
+ * @room: places for them; fewer while @failed or @applied is called
  * @failed: called for each change that failed, with its result; may be NULL.  It may
  *	gather a change itself, not again one that fails for good.  Records of the
  *	turn are handled after it: nothing is freed there that one of them may name
+ * @applied: NULL, or called for each change that did not fail, with its id; otherwise
+ *	as @failed, and in one order with it, that of the changes
  * @interest: NULL, or whom to ask for what a record of %KEVENT_TYPE_POLL or
  *	%KEVENT_TYPE_SOCKET is about, see ukevent_ask()
  * @data: the program's own
@@ -49,6 +52,8 @@ struct ukevent_loop {
 	uint32_t		room;
 	void			(*failed)(struct ukevent_loop *loop,
 					  const struct kevent_change *change);
+	void			(*applied)(struct ukevent_loop *loop,
+					   const struct kevent_change *change);
 	uint32_t		(*interest)(struct ukevent_loop *loop,
 					    const struct ukevent *ev,
 					    struct pollfd *pfd);
@@ -114,6 +119,7 @@ static inline void ukevent_apply_rest(struct ukevent_loop *loop, uint32_t done)
 /* All of them, of which @done are applied already; how many have failed. */
 static inline uint32_t ukevent_settle(struct ukevent_loop *loop, uint32_t done)
 {
+	void (*told)(struct ukevent_loop *loop, const struct kevent_change *change);
 	const uint32_t nr = loop->nr, room = loop->room;
 	struct kevent_change change;
 	uint32_t i, failed = 0;
@@ -121,15 +127,17 @@ static inline uint32_t ukevent_settle(struct ukevent_loop *loop, uint32_t done)
 	ukevent_apply_rest(loop, done);
 	loop->nr = 0;
 	for (i = 0; i < nr; i++) {
-		if (loop->change[i].result >= 0)
-			continue;
-		failed++;
-		if (!loop->failed)
+		told = loop->applied;
+		if (loop->change[i].result < 0) {
+			told = loop->failed;
+			failed++;
+		}
+		if (!told)
 			continue;
 		/* What is gathered takes the places of those that were told. */
 		change = loop->change[i];
 		loop->room = i + 1;
-		loop->failed(loop, &change);
+		told(loop, &change);
 	}
 	loop->room = room;
 	return failed;
@@ -164,7 +172,7 @@ UKEVENT_INLINE struct kevent_change *ukevent_next(struct ukevent_loop *loop)
 
 /**
  * ukevent_together - apply what is gathered if there is no room for more
- * @loop: the loop; not from @failed
+ * @loop: the loop; not from @failed or @applied
  * @nr: changes to be gathered that depend on each other (%KEVENT_DEPENDS), at most
  *	%UKEVENT_GATHERED
  */

@@ -14,12 +14,15 @@ struct told {
 	int	nr;
 	int	fd;
 	int	error;
+	int	remove;		/* another one, or 0 */
 };
 
 static void told_failed(struct ukevent_fds *fds, int fd, int error)
 {
 	struct told *told = fds->data;
 
+	if (told->remove)
+		ukevent_fds_remove(fds, told->remove);
 	told->nr++;
 	told->fd = fd;
 	told->error = error;
@@ -357,6 +360,30 @@ TEST_F(fds, fails)
 		if (refused[i].path)
 			close(fd);
 	}
+}
+
+/*
+ * Who is told that one cannot be watched removes another one that was set with it, the
+ * id of which is not known yet.
+ */
+TEST_F(fds, failed_removes)
+{
+	int pair[2], n;
+
+	pair_open(_metadata, pair);
+	ASSERT_EQ(0, say(pair[1]));
+	self->told.remove = pair[0];
+	/* The last that was set is told first. */
+	ukevent_fds_set(&self->fds, pair[0], EV_IN);
+	ukevent_fds_set(&self->fds, NR_FDS - 1, EV_IN);
+	for (n = 0; n < 3; n++)
+		EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(1, self->told.nr);
+	/* The kernel has none that it would look at. */
+	if (!variant->noring)
+		EXPECT_EQ(0, flush_ring(&self->q));
+	EXPECT_EQ(-ENOENT, ukevent_op(&self->q, KEVENT_OP_REMOVE, variant->type, pair[0]));
+	pair_close(pair);
 }
 
 /* At once, and nothing is left for the turn; also in place of one that was removed. */

@@ -210,11 +210,35 @@ static void told_failed(struct ukevent_loop *loop,
 				  ++told->added, KEVENT_EDGE, 0);
 }
 
+/**
+ * struct order - of all that was told, of both kinds
+ * @nr: how many
+ * @change: what was told
+ * @more: an ADD that each of those that were applied gathers, until there are so many
+ */
+struct order {
+	unsigned int		nr;
+	struct kevent_change	change[4 * UKEVENT_GATHERED];
+	unsigned int		more;
+};
+
+static void order_told(struct ukevent_loop *loop, const struct kevent_change *change)
+{
+	struct order *order = loop->data;
+
+	if (order->nr < ARRAY_SIZE(order->change))
+		order->change[order->nr++] = *change;
+	if (order->nr <= order->more)
+		ukevent_prep_user(ukevent_next(loop), KEVENT_OP_ADD,
+				  1000 + order->nr, KEVENT_EDGE, 0);
+}
+
 FIXTURE(loop)
 {
 	struct ukevent_queue q;
 	struct ukevent_loop loop;
 	struct told told;
+	struct order order;
 	struct ukevent ev[64];
 	unsigned int ctl, wait;
 };
@@ -332,6 +356,69 @@ TEST_F(loop, one_fails)
 	EXPECT_EQ(0, ukevent_trigger(&self->q, 2, 0));
 	EXPECT_EQ(1, TURN(64, UKEVENT_FOREVER));
 	EXPECT_EQ(1U, self->told.nr);
+}
+
+/* What each entry came to, in order: the id, by which it is removed, or the error. */
+static const struct {
+	unsigned int	op;
+	__u32		flags;
+	__u64		number;
+	int		result;
+} outcomes[] = {
+	{ KEVENT_OP_ADD,	KEVENT_EDGE,	1, 0 },
+	{ KEVENT_OP_ADD,	KEVENT_EDGE,	1, -EEXIST },
+	{ KEVENT_OP_SET,	KEVENT_EDGE,	1, 0 },
+	{ KEVENT_OP_MODIFY,	KEVENT_EDGE,	2, -ENOENT },
+	{ KEVENT_OP_ADD,	KEVENT_EDGE,	2, 0 },
+	{ KEVENT_OP_DISABLE,	0,		2, 0 },
+	{ KEVENT_OP_REMOVE,	0,		3, -ENOENT },
+};
+
+TEST_F(loop, tells_ids)
+{
+	unsigned int i, with_id[2] = { 0, 4 };
+
+	self->loop.failed = order_told;
+	self->loop.applied = order_told;
+	self->loop.data = &self->order;
+	for (i = 0; i < ARRAY_SIZE(outcomes); i++)
+		ukevent_prep(ukevent_next(&self->loop), outcomes[i].op, KEVENT_TYPE_USER,
+			     outcomes[i].number, 0, outcomes[i].flags, 0);
+	EXPECT_EQ(0, TURN(64, 0));
+	ASSERT_EQ(ARRAY_SIZE(outcomes), self->order.nr);
+	for (i = 0; i < ARRAY_SIZE(outcomes); i++) {
+		EXPECT_EQ(outcomes[i].op, self->order.change[i].op);
+		EXPECT_EQ(outcomes[i].number, self->order.change[i].ident);
+		EXPECT_EQ(outcomes[i].result, self->order.change[i].result);
+	}
+	EXPECT_EQ(self->order.change[0].id, self->order.change[2].id);
+	for (i = 0; i < ARRAY_SIZE(with_id); i++)
+		EXPECT_EQ(0, ukevent_op_id(&self->q, KEVENT_OP_REMOVE, KEVENT_TYPE_USER,
+					   self->order.change[with_id[i]].id, 0));
+	EXPECT_EQ(-ENOENT, ukevent_trigger(&self->q, 1, 0));
+	EXPECT_EQ(-ENOENT, ukevent_trigger(&self->q, 2, 0));
+}
+
+/* Who is told of an id gathers the next: each is told once, also when there was no room. */
+TEST_F(loop, applied_gathers)
+{
+	const unsigned int nr = 2 * UKEVENT_GATHERED;
+	unsigned int i;
+
+	self->loop.applied = order_told;
+	self->loop.data = &self->order;
+	self->order.more = nr;
+	for (i = 0; i < UKEVENT_GATHERED; i++)
+		gather_user(&self->loop, i);
+	EXPECT_EQ(0, TURN(64, 0));
+	while (self->loop.nr)
+		EXPECT_EQ(0, TURN(64, 0));
+	ASSERT_EQ(UKEVENT_GATHERED + nr, self->order.nr);
+	for (i = 0; i < self->order.nr; i++) {
+		EXPECT_EQ(i < UKEVENT_GATHERED ? i : 1000 + i - UKEVENT_GATHERED + 1,
+			  self->order.change[i].ident);
+		EXPECT_NE(0U, self->order.change[i].id);
+	}
 }
 
 /* Those that find no room: one call for each array. */
