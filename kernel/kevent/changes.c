@@ -674,6 +674,7 @@ static int kevent_change_number(struct kevent_user *user,
 	} else if (change->op == KEVENT_OP_ENABLE) {
 		kevent_arm(k, ops);
 	} else {
+		user->triggers++;
 		bits = ops->trigger(k, change);
 		trace_kevent_trigger(k, bits);
 		kevent_settle(k, bits);

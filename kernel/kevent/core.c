@@ -34,6 +34,9 @@
  *       user->lock     everything else; irq-safe, a leaf but for the scheduler's
  *                      locks when a sleeper is woken, and those of hrtimers
  *
+ * What fdinfo counts is written under user->lock, but for the calls of kevent_ctl(),
+ * under user->mutex, for which fdinfo does not wait.
+ *
  * file->f_lock is a leaf; no other of these is taken inside it.  The pollers of
  * a queue's own descriptor are woken from irq_work, with none of these held.
  *
@@ -393,6 +396,7 @@ void kevent_publish_or_queue(struct kevent *k, u32 bits)
 		return;
 	}
 	k->pending = bits;
+	user->held_back++;
 	kevent_list_move(k, KEVENT_BACKLOG);
 	kevent_ring_set_pending(user);
 	/* The first one: was room made before the flag could be seen? */
@@ -419,13 +423,17 @@ static bool kevent_deliver_unread(struct kevent *k, u32 bits)
 	seen = k->seen[0];
 	if (unread > 1)
 		seen |= k->seen[1];
-	if (kevent_ops(k)->rereadable && !(bits & ~seen))
+	if (kevent_ops(k)->rereadable && !(bits & ~seen)) {
+		user->left_out++;
 		return false;
+	}
 	if (unread < kevent_max_unread(k))
 		return true;
 	k->pending |= bits;
-	if (k->list != KEVENT_DEFERRED && k->list != KEVENT_STEPS)
+	if (k->list != KEVENT_DEFERRED && k->list != KEVENT_STEPS) {
+		user->held_back++;
 		kevent_list_move(k, KEVENT_DEFERRED);
+	}
 	kevent_ring_set_pending(user);
 	/* With the flag set the consumer index was read again. */
 	return kevent_has_room(k);

@@ -4,6 +4,7 @@
  *
  *   entries: 64 produced: 12 consumed: 10 pending: 0 interests: 3
  *   backlog: 0 deferred: 0 recheck: 1
+ *   waits: 5 sleeps: 3 ctls: 2 triggers: 0 left_out: 1 held_back: 0
  *   id: 4294967297 type: poll ident: 7 events: 1 cookie: 55d0 flags: 2
  *   id: 8589934593 type: timer ident: 1 events: 1 cookie: 0 flags: 1 clock: 1 left: 9876543 ...
  *
@@ -55,6 +56,9 @@ void kevent_show_fdinfo(struct seq_file *m, struct file *file)
 		   user->nr_listed[KEVENT_BACKLOG],
 		   user->nr_listed[KEVENT_DEFERRED] + user->nr_listed[KEVENT_STEPS],
 		   user->nr_listed[KEVENT_RECHECK]);
+	seq_printf(m, "waits: %llu sleeps: %llu ctls: %lu triggers: %llu left_out: %llu held_back: %llu\n",
+		   user->waits, user->sleeps, READ_ONCE(user->ctls),
+		   user->triggers, user->left_out, user->held_back);
 	if (user->data.size)
 		seq_printf(m, "data: %u produced: %llu released: %llu reserved: %u room: %u owes: %u\n",
 			   user->data.size, user->data.produced, user->data.released,

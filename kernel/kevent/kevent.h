@@ -251,6 +251,12 @@ struct kevent_area {
  * @notified: @produced when @poll_wait was last looked at
  * @lists: interests by enum kevent_list
  * @nr_listed: their numbers
+ * @waits: calls that wait, each when it first takes @lock
+ * @sleeps: how often one of them went to sleep
+ * @triggers: TRIGGERs that found their interest
+ * @left_out: events without a record of their own, as an unread one says the same
+ * @held_back: how often an interest began to wait for room, in the ring or of its own
+ * @ctls: calls of kevent_ctl() that took @mutex, under which it is written
  * @table: interests by id, live ones by what they watch
  * @batch: where memory is collected while changes are applied, or NULL
  * @credit: interests charged to @ucounts and not in use
@@ -290,6 +296,13 @@ struct kevent_user {
 	u64			notified;
 	struct list_head	lists[KEVENT_NR_LISTS];
 	u32			nr_listed[KEVENT_NR_LISTS];
+	/* For fdinfo alone, and where a call, or what publishes nothing, writes anyway. */
+	u64			waits;
+	u64			sleeps;
+	u64			triggers;
+	u64			left_out;
+	u64			held_back;
+	unsigned long		ctls;
 	struct kevent_table	table;
 	struct kevent_batch	*batch;
 	u32			credit;
@@ -681,6 +694,7 @@ void kevent_user_put(struct kevent_user *user);
  * @min_wait_end: when that ends on CLOCK_MONOTONIC, 0 if it has not begun
  * @budget: level interests to look at even if there are enough records
  * @copied: records that the call has copied already
+ * @calls: 1 until the call is counted, then 0
  */
 struct kevent_wait_spec {
 	bool		may_sleep;
@@ -691,6 +705,7 @@ struct kevent_wait_spec {
 	ktime_t		min_wait_end;
 	u32		budget;
 	u32		copied;
+	u32		calls;
 };
 
 /* wait.c */

@@ -35,6 +35,7 @@
  * @entries: what is known about them
  * @prepared: what kevent_prepare() returned for some of @entries
  * @before: result of the entry before these, KEVENT_NO_ENTRY if there is none
+ * @calls: 1 until the call of kevent_ctl() is counted, then 0
  * @freed: memory of interests that were removed
  *
  * Lives on the stack.
@@ -44,6 +45,7 @@ struct kevent_chunk {
 	struct kevent_entry	entries[KEVENT_CHANGE_CHUNK];
 	unsigned int		prepared;
 	s32			before;
+	u32			calls;
 	struct kevent_batch	freed;
 };
 
@@ -387,8 +389,12 @@ static int kevent_apply_chunk(struct kevent_user *user, struct kevent_chunk *chu
 	/* TRIGGER alone waits for nobody's ->poll. */
 	for (i = 0; i < nr && !locked; i++)
 		locked = chunk->changes[i].op != KEVENT_OP_TRIGGER;
-	if (locked && mutex_lock_killable(&user->mutex))
-		return -EINTR;
+	if (locked) {
+		if (mutex_lock_killable(&user->mutex))
+			return -EINTR;
+		WRITE_ONCE(user->ctls, user->ctls + chunk->calls);
+		chunk->calls = 0;
+	}
 	if (batched) {
 		chunk->freed.nr = 0;
 		kevent_set_batch(user, &chunk->freed);
@@ -433,6 +439,7 @@ static bool kevent_continues(struct kevent_change __user *entry)
  * @changes: the array, in user memory
  * @nr: number of entries
  * @change_size: bytes per entry
+ * @calls: to be counted as that many calls of kevent_ctl()
  * @failed: set if the result of an entry is an error
  *
  * The queue's mutex is not held while user memory is touched.  That the results
@@ -443,7 +450,7 @@ static bool kevent_continues(struct kevent_change __user *entry)
  * if that is none.
  */
 static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
-				u32 nr, u32 change_size, bool *failed)
+				u32 nr, u32 change_size, u32 calls, bool *failed)
 {
 	/* Zeroing it costs a single change too much; what is read was written. */
 	struct kevent_chunk chunk __uninitialized;
@@ -451,6 +458,7 @@ static int kevent_apply_changes(struct kevent_user *user, void __user *changes,
 	int ret;
 
 	chunk.before = KEVENT_NO_ENTRY;
+	chunk.calls = calls;
 	while (done < nr) {
 		void __user *from = kevent_entry(changes, done, change_size);
 
@@ -528,7 +536,7 @@ SYSCALL_DEFINE5(kevent_ctl, int, kfd, struct kevent_change __user *, changes,
 	ret = kevent_check_changes(nr, change_size);
 	if (ret)
 		return ret;
-	return kevent_apply_changes(user, changes, nr, change_size, &failed);
+	return kevent_apply_changes(user, changes, nr, change_size, 1, &failed);
 }
 
 static int kevent_check_wait_args(const struct kevent_wait_args *args)
@@ -606,7 +614,7 @@ static int kevent_do_wait_args(const struct kevent_wait_call *call,
 			       struct kevent_wait_args __user *uargs, size_t size)
 {
 	struct kevent_wait_args args;
-	struct kevent_wait_spec spec = { .budget = KEVENT_RECHECK_BUDGET };
+	struct kevent_wait_spec spec = { .budget = KEVENT_RECHECK_BUDGET, .calls = 1 };
 	bool failed = false;
 	int ret, done = 0;
 
@@ -637,7 +645,7 @@ static int kevent_do_wait_args(const struct kevent_wait_call *call,
 			goto restore;
 		done = kevent_apply_changes(call->user,
 					    u64_to_user_ptr(args.changes),
-					    args.nr_changes, args.change_size,
+					    args.nr_changes, args.change_size, 0,
 					    &failed);
 		if (done < 0) {
 			ret = done;
@@ -670,7 +678,7 @@ int kevent_do_wait(const struct kevent_wait_call *call,
 		   struct kevent_wait_args __user *uargs, size_t size)
 {
 	struct kevent_wait_spec spec = {
-		.may_sleep = true, .budget = KEVENT_RECHECK_BUDGET,
+		.may_sleep = true, .budget = KEVENT_RECHECK_BUDGET, .calls = 1,
 	};
 	bool failed = false;
 	int ret;

@@ -275,6 +275,15 @@ static struct kevent *kevent_next_query(struct kevent_user *user,
 	}
 }
 
+/* A call counts once, however often it collects and sleeps. */
+static inline void kevent_count_wait(struct kevent_user *user,
+				     struct kevent_wait_spec *spec)
+	__must_hold(user->lock)
+{
+	user->waits += spec->calls;
+	spec->calls = 0;
+}
+
 /* The walk is over, and has left something out or follows one that has. */
 static void kevent_end_walk(struct kevent_user *user,
 			    const struct kevent_walk *walk)
@@ -287,14 +296,15 @@ static void kevent_end_walk(struct kevent_user *user,
 
 /*
  * Publish what was held back and look again at level interests: at as many as the
- * @budget, and once at each that was on the list until there are @least records.
+ * budget, and once at each that was on the list until there are @least records.
  *
  * No lock is held over a query, and files are released with none, before the
  * caller sleeps.
  *
  * Return: the number of unconsumed records.
  */
-static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
+static u32 kevent_collect(struct kevent_user *user, u32 least,
+			  struct kevent_wait_spec *spec)
 {
 	struct kevent_walk walk = { .least = least };
 	struct file *file;
@@ -304,6 +314,7 @@ static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 	kevent_reap(user, false);
 
 	kevent_lock_irq(user);
+	kevent_count_wait(user, spec);
 	kevent_ring_refresh(user);
 	walk.deferred = user->nr_listed[KEVENT_DEFERRED];
 	walk.recheck = user->nr_listed[KEVENT_RECHECK];
@@ -315,8 +326,8 @@ static u32 kevent_collect(struct kevent_user *user, u32 least, u32 budget)
 		walk.owes = user->nr_listed[KEVENT_OWES];
 		walk.data = walk.room | walk.share | walk.owes;
 	}
-	if (unlikely(walk.recheck > budget))
-		walk.spare = walk.recheck - budget;
+	if (unlikely(walk.recheck > spec->budget))
+		walk.spare = walk.recheck - spec->budget;
 	user->need_query = false;
 	user->query_woken = false;
 	walk.steps = user->nr_listed[KEVENT_STEPS];
@@ -394,7 +405,7 @@ static bool kevent_is_idle(const struct kevent_user *user)
  * collect.
  */
 static bool kevent_sleep(struct kevent_user *user, u32 want,
-			 const struct kevent_wait_spec *spec, bool idle,
+			 struct kevent_wait_spec *spec, bool idle,
 			 u32 *unread)
 {
 	struct kevent_waiter waiter;
@@ -413,6 +424,7 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 	}
 
 	spin_lock_irq(&user->lock);
+	kevent_count_wait(user, spec);
 	kevent_ring_refresh(user);
 	*unread = kevent_ring_unread(user);
 	if (*unread >= want || user->need_query || (idle && !kevent_is_idle(user)) ||
@@ -430,6 +442,7 @@ static bool kevent_sleep(struct kevent_user *user, u32 want,
 	list_add_tail(&waiter.wait.entry, &user->waiters);
 	user->min_want = min(user->min_want, want);
 	user->attention |= KEVENT_A_SLEEPERS;
+	user->sleeps++;
 	spin_unlock_irq(&user->lock);
 
 	expired = !schedule_hrtimeout_range_clock(to, current->timer_slack_ns,
@@ -482,8 +495,7 @@ int kevent_wait_ring(struct kevent_user *user, u32 min_nr,
 		 * no ring does not see PENDING, and is told of one if there is one.
 		 */
 		if (!idle && (unread < min_nr || !min_nr))
-			unread = kevent_collect(user, min_nr ?: user->noring,
-						spec->budget);
+			unread = kevent_collect(user, min_nr ?: user->noring, spec);
 		if (unread >= min_nr || timed_out)
 			break;
 		/* There cannot be more before the program gives memory back. */

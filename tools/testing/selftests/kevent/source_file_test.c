@@ -679,7 +679,7 @@ struct info {
 	char *line;		/* of the next interest, NULL for none */
 };
 
-/* Reads it, and the two lines that each queue has; 0 or a negative number. */
+/* Reads it, and the lines that each queue has; 0 or a negative number. */
 static int read_info(int fd, struct info *info)
 {
 	char path[64], *p;
@@ -696,6 +696,9 @@ static int read_info(int fd, struct info *info)
 	if (!p || sscanf(p + 1, "backlog: %u deferred: %u recheck: %u\n",
 			 &info->backlog, &info->deferred, &info->recheck) != 3)
 		return -2;
+	p = strchr(p + 1, '\n');
+	if (!p || strncmp(p + 1, "waits: ", 7))
+		return -4;
 	info->line = strchr(p + 1, '\n');
 	return info->line ? 0 : -3;
 }
