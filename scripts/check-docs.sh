@@ -2,9 +2,10 @@
 # Do our pages build in the kernel's own set-up for Sphinx without a warning, does each
 # path that they name exist, and has kernel-doc -Wall nothing to say of our headers and
 # sources?  The pages go to build/docs.
+#   PICTURES   set: also the beginning of each page to build/docs-pictures, by chromium
 . "$(dirname "$0")/lib.sh"
 
-"$TOP/scripts/packages.sh" build docs
+"$TOP/scripts/packages.sh" build docs ${PICTURES:+pictures}
 logs=$LOGS/docs
 rm -rf "$logs" "$OUT/docs"
 mkdir -p "$logs"
@@ -88,6 +89,17 @@ check "links to nowhere" "$logs/links"
 ### comments
 perl "$tree/scripts/kernel-doc" -none -Wall "${sources[@]}" >"$logs/kernel-doc" 2>&1 || true
 check "warnings of kernel-doc -Wall" "$logs/kernel-doc"
+
+### pictures
+if [[ ${PICTURES:-} ]]; then
+	rm -rf "$OUT/docs-pictures"
+	mkdir -p "$OUT/docs-pictures"
+	for page in "$OUT"/docs/kevent.html "$OUT"/docs/kevent/*.html; do
+		# Root has no sandbox.
+		logged docs/chromium chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1280,2600 \
+			--screenshot="$OUT/docs-pictures/$(basename "$page" .html).png" "file://$page"
+	done
+fi
 
 printf '%d %d 0\n' $passed $failed >"$logs/counts"
 step "documents: $passed passed, $failed failed; build/docs/index.html has them"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # packages.sh GROUP...: installs what is missing of what the groups build, build32,
-# test, docs, integrations, bench and bench-full need; whoever is not root is told the command.
+# test, docs, pictures, integrations, bench and bench-full need; whoever is not root is
+# told the command.
 . "$(dirname "$0")/lib.sh"
 
 missing=()
@@ -56,6 +57,9 @@ find_missing()
 			need graphviz has dot
 			need python3 has python3
 			need perl has perl
+			;;
+		pictures)
+			need chromium has chromium
 			;;
 		bench)
 			need python3 has python3
