@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # packages.sh GROUP...: installs what is missing of what the groups build, build32,
-# test, docs, pictures, integrations, bench and bench-full need; whoever is not root is
-# told the command.
+# test, docs, pictures, browser, integrations, bench and bench-full need; whoever is not
+# root is told the command.
 . "$(dirname "$0")/lib.sh"
 
 missing=()
@@ -45,6 +45,7 @@ find_missing()
 			need xfsprogs has mkfs.xfs
 			need btrfs-progs has mkfs.btrfs
 			need f2fs-tools has mkfs.f2fs
+			need libjs-chart.js test -f /usr/share/javascript/chart.js/chart.min.js
 			if [[ -z ${KSRC:-} ]]; then need linux-source-6.12 dpkg -L linux-source-6.12; fi
 			;;
 		build32)
@@ -72,6 +73,13 @@ find_missing()
 			need python3 has python3
 			need mandoc has mandoc
 			need git has git
+			;;
+		browser)
+			need python3 has python3
+			need chromium has chromium
+			need chromium-driver has chromedriver
+			# The distribution's own, for which its packages are.
+			need python3-selenium /usr/bin/python3 -c 'import selenium'
 			;;
 		integrations)
 			need dpkg-dev has dpkg-source

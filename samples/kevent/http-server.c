@@ -43,6 +43,11 @@
  * - If the kernel does not send files, or not those of that file system, sendfile() does,
  *   and waits for the disk.
  *
+ * /live.html shows what is counted on the way, see live.c: who looks is a client that
+ * is answered without end, by /live/events, as often as a timer of that thread expires.
+ * POST /live/load starts a child that asks for this and that, see load.c; its end is a
+ * record like any other.  SIGUSR1, ignored, is another: the counters are printed.
+ *
  * Requests may be pipelined: all that was read is answered into one buffer,
  * which is sent before more is answered.  A client that does not read is thus
  * not read from, and the limit closes it in the end.
@@ -69,6 +74,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "live.h"
+#include "load.h"
 #include "ukevent_data.h"
 
 #define IN_SIZE		8192		/* longest request head */
@@ -86,9 +93,11 @@
 #define PIECE		4096		/* received in one record; less than IN_SIZE */
 #define SHARE		16384		/* and not released, per connection */
 #define TICK		1000000000ULL	/* ns, the unit of time limits */
+#define LIVE_TICK	250000000ULL	/* ns, from event to event of /live/events */
 
-/* The timer and the user event in each queue; cookies are for sockets. */
+/* The timers, told apart by their cookies, and the user event in each queue. */
 #define NUMBER_TICK	0
+#define NUMBER_LIVE	1
 #define NUMBER_STOP	0
 #define COOKIE_LISTENER	0		/* others are connections */
 
@@ -112,6 +121,7 @@ struct conn {
 	TAILQ_ENTRY(conn)	ready;
 	TAILQ_ENTRY(conn)	timed;
 	TAILQ_ENTRY(conn)	flies;
+	TAILQ_ENTRY(conn)	looks;
 	__u64			deadline;	/* in ticks */
 	__u64			moved;		/* bytes since it was set */
 	int			fd;		/* -1: closed, wait for LAST */
@@ -140,6 +150,7 @@ struct conn {
 	bool			served;		/* had an answer */
 	bool			sending;	/* an interest sends body[0] */
 	bool			unsent;		/* some of what was gathered */
+	bool			looking;	/* gets events until it goes */
 	char			buf[IN_SIZE];
 	char			out[OUT_SIZE];
 };
@@ -156,11 +167,14 @@ struct worker {
 	bool			accept;		/* the listener is worth trying */
 	bool			accept_later;	/* accept() is out of resources */
 	bool			ticking;	/* a tick is to come */
+	bool			live_ticking;
 	__u64			ticks;
-	__u64			accepted, answered;
 	unsigned int		nr_conns;	/* until freed */
+	int			load;		/* pidfd of the child, -1 for none */
+	struct live		live;
 	struct conn_list	ready;
 	struct conn_list	flying;		/* whose files a turn sends */
+	struct conn_list	looking;
 	struct conn_list	timed;		/* all open ones, by deadline */
 	time_t			date_of;
 	char			date[32];
@@ -175,9 +189,12 @@ struct request {
 
 static int root_fd;
 static int listener;
+static const char *listen_addr = "0.0.0.0";
+static int listen_port = 8080;
 static int time_limit = 15;
 static int nr_workers = 1;
 static bool streams;
+static bool loading;		/* a child of one of them; atomic */
 static struct worker *workers;
 
 static void die(const char *what, int err)
@@ -369,11 +386,13 @@ static const char *reason(int status)
 {
 	switch (status) {
 	case 200: return "OK";
+	case 202: return "Accepted";
 	case 301: return "Moved Permanently";
 	case 400: return "Bad Request";
 	case 403: return "Forbidden";
 	case 404: return "Not Found";
 	case 405: return "Method Not Allowed";
+	case 409: return "Conflict";
 	case 413: return "Content Too Large";
 	case 414: return "URI Too Long";
 	case 431: return "Request Header Fields Too Large";
@@ -416,33 +435,42 @@ static void http_date(time_t t, char *buf, size_t size)
 	strftime(buf, size, "%a, %d %b %Y %H:%M:%S GMT", &tm);
 }
 
-static void put_head(struct worker *w, struct conn *c,
-		     const struct request *rq, int status, const char *type,
-		     __u64 length, const char *more)
+/* @more: further fields, of which one says how long it is. */
+static void put_fields(struct worker *w, struct conn *c, int status,
+		       const char *type, const char *more)
 {
-	const char *connection = "";
 	time_t now = time(NULL);
 
 	if (now != w->date_of) {
 		w->date_of = now;
 		http_date(now, w->date, sizeof(w->date));
 	}
-	if (!rq->keep_alive)
-		connection = "Connection: close\r\n";
-	else if (!rq->http11)
-		connection = "Connection: keep-alive\r\n";
 	c->out_end += snprintf(c->out + c->out_end, HEAD_ROOM,
 			       "HTTP/1.1 %d %s\r\n"
 			       "Server: http-server (worker %d of %d%s)\r\n"
 			       "Date: %s\r\n"
 			       "Content-Type: %s\r\n"
-			       "Content-Length: %llu\r\n"
-			       "%s%s\r\n",
+			       "%s\r\n",
 			       status, reason(status),
 			       (int)(w - workers) + 1, nr_workers,
 			       w->files ? ", stream, files" :
-			       streams ? ", stream" : "", w->date, type,
-			       length, connection, more);
+			       streams ? ", stream" : "", w->date, type, more);
+}
+
+static void put_head(struct worker *w, struct conn *c,
+		     const struct request *rq, int status, const char *type,
+		     __u64 length, const char *more)
+{
+	char fields[MAX_TARGET + 128];
+	const char *connection = "";
+
+	if (!rq->keep_alive)
+		connection = "Connection: close\r\n";
+	else if (!rq->http11)
+		connection = "Connection: keep-alive\r\n";
+	snprintf(fields, sizeof(fields), "Content-Length: %llu\r\n%s%s", length,
+		 connection, more);
+	put_fields(w, c, status, type, fields);
 }
 
 static void answer_error(struct worker *w, struct conn *c,
@@ -568,6 +596,75 @@ static bool may_answer(const struct conn *c)
 	       (!c->nr_bodies || !c->body[c->nr_bodies - 1].large);
 }
 
+/* The timer is there while somebody looks. */
+static void worker_start_live(struct worker *w)
+{
+	if (!w->live_ticking)
+		w->live_ticking = !ukevent_set_timer(&w->queue, KEVENT_OP_ADD,
+						     NUMBER_LIVE, LIVE_TICK,
+						     LIVE_TICK, CLOCK_MONOTONIC,
+						     0, NUMBER_LIVE);
+}
+
+static void worker_stop_live(struct worker *w)
+{
+	if (w->live_ticking)
+		ukevent_op(&w->queue, KEVENT_OP_REMOVE, KEVENT_TYPE_TIMER, NUMBER_LIVE);
+	w->live_ticking = false;
+}
+
+/* An event, if the client has taken the earlier ones. */
+static void put_event(struct conn *c)
+{
+	if (OUT_SIZE - c->out_end >= LIVE_EVENT)
+		c->out_end += live_event(c->out + c->out_end,
+					 __atomic_load_n(&loading, __ATOMIC_RELAXED));
+}
+
+/* The answer that does not end. */
+static void answer_events(struct worker *w, struct conn *c, struct request *rq)
+{
+	if (w->stopping || rq->head || strcmp(rq->method, "GET")) {
+		answer_error(w, c, rq, w->stopping ? 503 : 405, "Allow: GET\r\n");
+		return;
+	}
+	put_fields(w, c, 200, "text/event-stream",
+		   "Cache-Control: no-store\r\nConnection: close\r\n");
+	put_event(c);
+	rq->keep_alive = true;
+	c->looking = true;
+	TAILQ_INSERT_TAIL(&w->looking, c, looks);
+	worker_start_live(w);
+}
+
+/* One load at a time, which this thread is told the end of. */
+static void answer_load(struct worker *w, struct conn *c, const struct request *rq)
+{
+	struct kevent_change e;
+
+	if (strcmp(rq->method, "POST")) {
+		answer_error(w, c, rq, 405, "Allow: POST\r\n");
+		return;
+	}
+	if (w->stopping || __atomic_exchange_n(&loading, true, __ATOMIC_RELAXED)) {
+		answer_error(w, c, rq, 409, "");
+		return;
+	}
+	w->load = load_start(listen_addr, listen_port);
+	if (w->load >= 0) {
+		ukevent_prep_process(&e, KEVENT_OP_ADD, w->load, 0, 0);
+		if (sys_kevent_ctl(w->queue.fd, &e, 1, sizeof(e), 0) == 1 && !e.result) {
+			answer_error(w, c, rq, 202, "");
+			return;
+		}
+		/* It ends by itself: for that nobody waits here. */
+		close(w->load);
+		w->load = -1;
+	}
+	__atomic_store_n(&loading, false, __ATOMIC_RELAXED);
+	answer_error(w, c, rq, 503, "");
+}
+
 static void answer_target(struct worker *w, struct conn *c,
 			  struct request *rq)
 {
@@ -578,6 +675,14 @@ static void answer_target(struct worker *w, struct conn *c,
 	size_t len;
 	int status, fd;
 
+	if (!strcmp(target, "/live/events")) {
+		answer_events(w, c, rq);
+		return;
+	}
+	if (!strcmp(target, "/live/load")) {
+		answer_load(w, c, rq);
+		return;
+	}
 	if (!rq->head && strcmp(rq->method, "GET")) {
 		answer_error(w, c, rq, 405, "Allow: GET, HEAD\r\n");
 		return;
@@ -689,6 +794,7 @@ static struct conn *conn_new(struct worker *w, int fd)
 	c->deadline = w->ticks + time_limit + 1;
 	TAILQ_INSERT_TAIL(&w->timed, c, timed);
 	w->nr_conns++;
+	live_add(&w->live.conns, 1);
 	return c;
 }
 
@@ -710,7 +816,10 @@ static void conn_close(struct worker *w, struct conn *c)
 
 	conn_unready(w, c);
 	conn_unfly(w, c);
+	if (c->looking)
+		TAILQ_REMOVE(&w->looking, c, looks);
 	TAILQ_REMOVE(&w->timed, c, timed);
+	live_add(&w->live.conns, -1);
 	c->fd = -1;		/* what is told from now on is too late */
 	if (streams)
 		ukevent_io_close(&w->io, fd);
@@ -826,6 +935,7 @@ static void conn_send(struct worker *w, struct conn *c, size_t end, bool more)
 	if (!len)
 		return;
 	conn_moved(w, c, len);
+	live_add(&w->live.sent, len);
 	c->out_pos = end;
 	c->flight = w->turn;
 	ukevent_io_send(&w->io, c->fd, from, len, more ? KEVENT_SEND_MORE : 0,
@@ -838,6 +948,7 @@ static void conn_send_body(struct worker *w, struct conn *c, const struct body *
 	size_t len = body->end - body->pos;
 
 	conn_moved(w, c, len);
+	live_add(&w->live.files, len);
 	c->flying++;
 	c->flight = w->turn;
 	conn_fly(w, c);
@@ -895,29 +1006,32 @@ static void conn_unsent(struct ukevent_io *io, const struct kevent_send *send,
 			uint64_t cookie)
 {
 	struct conn *c = (struct conn *)(uintptr_t)cookie;
+	const bool file = ukevent_is_file(send);
+	struct worker *w = io->loop.data;
 	const char *rest;
 	uint64_t offset;
 	uint32_t len;
 	unsigned int i;
 	int err;
 
+	err = file ? ukevent_unsent_file(send, &offset, &len) :
+		     ukevent_unsent(send, &rest, &len);
+	live_add(file ? &w->live.files : &w->live.sent, -(uint64_t)len);
 	if (c->fd < 0)
 		return;
 	c->unsent = true;
-	if (ukevent_is_file(send)) {
-		err = ukevent_unsent_file(send, &offset, &len);
+	if (file) {
 		for (i = 0; c->body[i].fd != send->file_fd; i++)
 			;
 		c->body[i].pos = offset;
 		/* An interest knows why it is short, and goes on when it can. */
 		if (send->result != -ECANCELED) {
 			c->body[i].large = true;
-			conn_ready(io->loop.data, c);
+			conn_ready(w, c);
 		}
 		if (c->flying > i)
 			c->flying = i;
 	} else {
-		err = ukevent_unsent(send, &rest, &len);
 		if (send->result != -ECANCELED)
 			c->writable = false;
 		if (c->out_pos > (size_t)(rest - c->out))
@@ -925,7 +1039,7 @@ static void conn_unsent(struct ukevent_io *io, const struct kevent_send *send,
 	}
 	if (err) {
 		c->failed = true;
-		conn_ready(io->loop.data, c);
+		conn_ready(w, c);
 	}
 }
 
@@ -1015,6 +1129,7 @@ static int conn_read(struct worker *w, struct conn *c)
 		return 0;
 	}
 	c->in_end += n;
+	live_add(&w->live.received, n);
 	if (!n)
 		c->eof = true;
 	else if (c->in_end < IN_SIZE && !c->hangup)
@@ -1040,7 +1155,7 @@ static void conn_answer_one(struct worker *w, struct conn *c, size_t len)
 	if (!rq.keep_alive)
 		c->closing = true;
 	c->served = true;
-	w->answered++;
+	live_add(&w->live.answers, 1);
 	c->in_pos += len;
 	c->scanned = 0;
 	c->skip = rq.length;
@@ -1053,7 +1168,7 @@ static int conn_answer(struct worker *w, struct conn *c)
 	size_t len;
 
 	for (;;) {
-		if (c->closing)
+		if (c->closing || c->looking)
 			c->in_pos = c->in_end;
 		len = c->in_end - c->in_pos;
 		if (c->skip && len) {
@@ -1091,6 +1206,7 @@ static int conn_write_body(struct worker *w, struct conn *c)
 		return 0;
 	}
 	conn_moved(w, c, n);
+	live_add(&w->live.files, n);
 	if (body->pos == body->end)
 		conn_sent_body(c);
 	return 1;
@@ -1138,6 +1254,7 @@ static int conn_write(struct worker *w, struct conn *c)
 		return 0;
 	}
 	conn_moved(w, c, n);
+	live_add(&w->live.sent, n);
 	c->out_pos += n;
 	if (c->out_pos == c->out_end) {
 		c->out_pos = 0;
@@ -1219,6 +1336,9 @@ static void conn_sendfile_record(struct worker *w, struct conn *c, const struct 
 {
 	const bool last = ev->flags & KEVENT_REC_LAST;
 
+	live_add(&w->live.files, ev->data[0] - c->told);
+	if (c->fd < 0)
+		c->told = ev->data[0];
 	if (c->fd >= 0) {
 		conn_moved(w, c, ev->data[0] - c->told);
 		c->told = ev->data[0];
@@ -1247,6 +1367,7 @@ static void conn_sendfile_record(struct worker *w, struct conn *c, const struct 
 static void conn_record(struct worker *w, struct conn *c, const struct ukevent *ev)
 {
 	if (ukevent_has_bytes(ev)) {
+		live_add(&w->live.received, ukevent_length(ev));
 		conn_input(w, c, ukevent_bytes(&w->queue, ev),
 			   ukevent_length(ev));
 		return;
@@ -1283,6 +1404,31 @@ static void worker_tick(struct worker *w)
 	w->accept |= w->accept_later;
 	if (c)
 		worker_start_tick(w);
+}
+
+/* Who looks and takes it has another time limit; who does not is closed by that. */
+static void worker_live_tick(struct worker *w)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &w->looking, looks) {
+		if (c->out_pos == c->out_end)
+			conn_set_deadline(w, c);
+		put_event(c);
+		conn_ready(w, c);
+	}
+	if (TAILQ_EMPTY(&w->looking))
+		worker_stop_live(w);
+}
+
+static void worker_load_ended(struct worker *w)
+{
+	int status = load_reap(w->load);
+
+	w->load = -1;
+	__atomic_store_n(&loading, false, __ATOMIC_RELAXED);
+	if (status)
+		fprintf(stderr, "http-server: the load ended with status %d\n", status);
 }
 
 static void worker_accept(struct worker *w)
@@ -1326,7 +1472,7 @@ static void worker_accept(struct worker *w)
 		worker_start_tick(w);
 	if (!n)
 		return;
-	w->accepted += n;
+	live_add(&w->live.accepted, n);
 	done = sys_kevent_ctl(w->queue.fd, change, n, sizeof(change[0]), 0);
 	for (i = 0; i < n; i++) {
 		if (i < done && !change[i].result)
@@ -1362,7 +1508,17 @@ static void worker_record(struct worker *w, const struct ukevent *ev)
 	struct conn *c = (struct conn *)(uintptr_t)ev->cookie;
 
 	if (ev->type == KEVENT_TYPE_TIMER) {
-		worker_tick(w);
+		live_add(&w->live.timers, 1);
+		if (ev->cookie == NUMBER_LIVE)
+			worker_live_tick(w);
+		else
+			worker_tick(w);
+	} else if (ev->type == KEVENT_TYPE_SIGNAL) {
+		live_add(&w->live.signals, KEVENT_SIGNAL_COUNT(ev->data[0]));
+		live_print();
+	} else if (ev->type == KEVENT_TYPE_PROCESS) {
+		live_add(&w->live.children, 1);
+		worker_load_ended(w);
 	} else if (ev->type == KEVENT_TYPE_USER) {
 		worker_stop(w, w->stopping || ev->data[1] > 1);
 	} else if (ev->cookie == COOKIE_LISTENER) {
@@ -1395,10 +1551,13 @@ static void worker_turn(struct worker *w)
 	int i, n;
 
 	w->turn++;
+	live_ring(&w->live, &w->queue);
 	n = streams ? ukevent_io_turn(&w->io, ev, BATCH, timeout) :
 		      ukevent_dequeue_batch(&w->queue, ev, BATCH, timeout);
 	if (n < 0 && n != -EINTR)
 		die("kevent_wait", -n);
+	if (n > 0)
+		live_add(&w->live.records, n);
 	while ((c = TAILQ_FIRST(&w->flying)))
 		conn_land(w, c);
 	for (i = 0; i < n; i++)
@@ -1456,6 +1615,8 @@ static void worker_init(struct worker *w)
 	TAILQ_INIT(&w->ready);
 	TAILQ_INIT(&w->flying);
 	TAILQ_INIT(&w->timed);
+	TAILQ_INIT(&w->looking);
+	w->load = -1;
 	if (streams)
 		params.flags = KEVENT_CREATE_SENDFILE;
 	ret = streams ? ukevent_queue_init_data(&w->queue, &params) :
@@ -1475,10 +1636,14 @@ static void worker_init(struct worker *w)
 		ret = ukevent_set_timer(&w->queue, KEVENT_OP_ADD, NUMBER_TICK,
 					TICK, 0, CLOCK_MONOTONIC,
 					KEVENT_DISPATCH | KEVENT_START_DISABLED,
-					0);
+					NUMBER_TICK);
 	if (!ret)
 		ret = ukevent_add(&w->queue, KEVENT_TYPE_USER, NUMBER_STOP,
 				  KEVENT_USER_TRIGGERED, 0, 0);
+	/* A process may have few of these: one thread tells for all. */
+	if (!ret && w == workers)
+		ret = ukevent_add(&w->queue, KEVENT_TYPE_SIGNAL, SIGUSR1,
+				  KEVENT_SIGNAL_SENT, 0, 0);
 	if (ret < 0)
 		die("kevent_ctl", -ret);
 }
@@ -1512,20 +1677,23 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "stream", no_argument, NULL, 's' }, {},
 	};
-	const char *addr = "0.0.0.0", *root = ".";
-	int port = 8080, opt, i, err;
+	struct live_thread *all;
+	const char *root = ".";
 	struct worker *w;
+	int opt, i, err;
 
+	if (argc == 4 && !strcmp(argv[1], "--load"))	/* by load_start() */
+		return load_main(argv[2], argv[3]);
 	while ((opt = getopt_long(argc, argv, "p:a:r:t:T:", options, NULL)) != -1) {
 		switch (opt) {
 		case 's':
 			streams = true;
 			break;
 		case 'p':
-			port = number(opt, 65535);
+			listen_port = number(opt, 65535);
 			break;
 		case 'a':
-			addr = optarg;
+			listen_addr = optarg;
 			break;
 		case 'r':
 			root = optarg;
@@ -1548,15 +1716,23 @@ int main(int argc, char **argv)
 
 	/* sendfile() has no MSG_NOSIGNAL. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
 	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
 		die(root, errno);
-	listen_on(addr, port);
-	workers = calloc(nr_workers, sizeof(*workers));
-	if (!workers)
+	listen_on(listen_addr, listen_port);
+	workers = aligned_alloc(__alignof__(*workers), nr_workers * sizeof(*workers));
+	all = calloc(nr_workers, sizeof(*all));
+	if (!workers || !all)
 		die("start", errno);
-	for (i = 0; i < nr_workers; i++)
+	memset(workers, 0, nr_workers * sizeof(*workers));
+	for (i = 0; i < nr_workers; i++) {
 		worker_init(&workers[i]);
+		all[i].live = &workers[i].live;
+		all[i].queue = &workers[i].queue;
+	}
+	live_init(all, nr_workers, workers[0].files ? "stream, files" :
+		  streams ? "stream" : "readiness");
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	for (i = 0; i < nr_workers; i++) {
@@ -1565,7 +1741,7 @@ int main(int argc, char **argv)
 		if (err)
 			die("pthread_create", err);
 	}
-	printf("http-server: %s on port %d, %d thread%s%s\n", root, port,
+	printf("http-server: %s on port %d, %d thread%s%s\n", root, listen_port,
 	       nr_workers, nr_workers > 1 ? "s" : "",
 	       workers[0].files ? ", the kernel receives and sends, files as well" :
 	       streams ? ", the kernel receives and sends" : "");
@@ -1574,7 +1750,8 @@ int main(int argc, char **argv)
 	for (w = workers; w < workers + nr_workers; w++) {
 		pthread_join(w->thread, NULL);
 		printf("http-server: worker %d: %llu answers on %llu connections\n",
-		       (int)(w - workers) + 1, w->answered, w->accepted);
+		       (int)(w - workers) + 1, (unsigned long long)w->live.answers,
+		       (unsigned long long)w->live.accepted);
 	}
 	return 0;
 }

@@ -12,6 +12,7 @@ test.  Prints TAP; exit status 1 if a test failed.
 """
 
 import argparse
+import json
 import os
 import random
 import re
@@ -746,6 +747,111 @@ def workers_share_the_listener():
     assert sorted(share) == list(range(1, workers + 1)), "some never served"
 
 
+class Viewer(Client):
+    """Who looks at the counters."""
+
+    def __init__(self, rest="", **kw):
+        super().__init__(**kw)
+        self.send(request("/live/events") + rest)
+        while b"\r\n\r\n" not in self.buf:
+            self.fill()
+        head, self.buf = self.buf.split(b"\r\n\r\n", 1)
+        assert head.startswith(b"HTTP/1.1 200 "), head
+        assert b"\r\nContent-Type: text/event-stream\r\n" in head, head
+        assert b"\r\nCache-Control: no-store\r\n" in head, head
+
+    def event(self):
+        while b"\n\n" not in self.buf:
+            self.fill()
+        text, self.buf = self.buf.split(b"\n\n", 1)
+        assert text.startswith(b"data: "), text
+        return json.loads(text[6:])
+
+
+@test
+def counters_as_they_happen():
+    """Of all threads, longer than the time limit; what follows is not read."""
+    with Viewer(rest=request()) as v, Viewer() as other:
+        first = v.event()
+        assert first["mode"].startswith(args.mode), first
+        for _ in range(10):
+            assert get("/big.txt")[0] == 200
+        assert get("/none")[0] == 404
+        start, last = time.monotonic(), first
+        while time.monotonic() - start < args.timeout + 4:
+            now = v.event()
+            grow = ("ms", "records", "produced", "waits", "ctls", "answers",
+                    "accepted", "received", "sent", "files", "timers")
+            assert all(now[n] >= last[n] for n in grow), (last, now)
+            assert sum(now["each"]) == now["conns"] >= 2, now
+            assert now["fullest"] <= now["entries"], now
+            last = now
+        assert other.event()["threads"] == first["threads"]
+        assert last["answers"] - first["answers"] >= 11, (first, last)
+        assert last["accepted"] - first["accepted"] >= 11, (first, last)
+        assert last["files"] - first["files"] == 10 * len(BIG), (first, last)
+        assert last["timers"] - first["timers"] >= args.timeout, (first, last)
+        # More than the published ones nobody can take; the rings are small.
+        assert 0 <= last["produced"] - last["records"] <= 2 * 4096, last
+    for method, status in ("HEAD", 405), ("POST", 405):
+        assert get("/live/events", method=method)[0] == status
+
+
+@test
+def who_looks_and_goes():
+    """In any way: nobody else minds, and nothing is left of it."""
+    with Viewer() as v:
+        for i in range(12):
+            c = Viewer()
+            if i % 3 == 0:
+                c.reset()
+            elif i % 3 == 1:
+                c.event()
+                c.sock.close()
+            else:
+                c.sock.shutdown(socket.SHUT_WR)
+                try:
+                    while c.event():
+                        pass
+                except Closed:
+                    assert not c.buf, "a part of an event"
+                c.sock.close()
+        while v.event()["conns"] > 1:
+            pass
+    alive()
+
+
+@test
+def a_load_on_itself():
+    """One at a time; it ends by itself, which is told, and leaves nothing behind."""
+    with Viewer() as v:
+        before = v.event()
+        assert get("/live/load")[0] == 405
+        assert get("/live/load", method="POST")[0] == 202
+        assert get("/live/load", method="POST")[0] == 409
+        now = v.event()
+        while not now["loading"]:
+            now = v.event()
+        most = 0
+        while now["loading"]:
+            now = v.event()
+            most = max(most, now["conns"])
+            alive()
+        assert now["children"] == before["children"] + 1, (before, now)
+        assert most > 64, "few connections"
+        assert now["answers"] - before["answers"] >= 64, (before, now)
+        records = now["records"] - before["records"]
+        calls = sum(now[n] - before[n] for n in ("waits", "ctls", "triggers"))
+        print("# %d records, %.1f per kernel entry" % (records, records / calls))
+        while v.event()["conns"] > 2:
+            pass
+        assert get("/live/load", method="POST")[0] == 202
+        while not v.event()["loading"]:
+            pass
+        while v.event()["loading"]:
+            pass
+
+
 @test
 def greedy_client_starves_nobody():
     stop = threading.Event()
@@ -855,12 +961,18 @@ def stops_gracefully():
     download.send(request("/big.txt"))
     queued = Client(rcvbuf=4096)
     queued.send(request("/big.txt") * 40)
+    viewer = Viewer()
     time.sleep(1)               # all of this has arrived, and cannot go out
     subprocess.run(args.stop, shell=True, check=True)
 
     start = time.monotonic()
     for c in idle:
         assert c.at_end()
+    try:
+        while viewer.event():
+            pass
+    except Closed:
+        assert not viewer.buf, "a part of an event"
     print("# idle ones closed after %.1f s" % (time.monotonic() - start))
     try:
         get("/hello.txt")
