@@ -20,18 +20,21 @@ sys.dont_write_bytecode = True      # not beside the sources
 import plots  # noqa: E402
 
 STYLE = '''
-body { font: 15px/1.5 sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
+body { font: 15px/1.5 sans-serif; max-width: 1248px; margin: 2rem auto; padding: 0 .5rem;
        color: #222; background: #fff }
+.first { font-size: 17px; max-width: 60rem }
 h1, h2 { line-height: 1.2 } h2 { margin-top: 2.5rem }
 .wide { overflow-x: auto }
-table { border-collapse: collapse; font-size: 13px; white-space: nowrap }
-th, td { padding: .2rem .6rem; border-bottom: 1px solid #ddd; text-align: right;
+table { border-collapse: collapse; font-size: 13px }
+td { white-space: nowrap } td.l { white-space: normal; overflow-wrap: anywhere; min-width: 4rem }
+th { vertical-align: bottom }
+th, td { padding: .2rem .4rem; border-bottom: 1px solid #ddd; text-align: right;
          font-variant-numeric: tabular-nums }
 th.l, td.l { text-align: left }
 .met { color: #116329 } .missed { color: #b02a1a } .unproven { color: #8a6100 }
 figure { margin: 1rem 0 } figure img { max-width: 100%; border: 1px solid #ddd }
 figcaption, .note { color: #555; font-size: 13px }
-pre { background: #f6f6f6; padding: .6rem; overflow-x: auto; font-size: 13px }
+pre { background: #f6f6f6; padding: .6rem; white-space: pre-wrap; font-size: 13px }
 details { margin: .4rem 0 } summary { cursor: pointer }
 '''
 
@@ -249,6 +252,41 @@ def profile(name, modes):
             table(['function', *shown, 'floor'], lines, 1) + '</details>\n')
 
 
+def opening(rows, cases):
+    """Three sentences, of what was measured of it."""
+    sentences = []
+    costs = plots.families(cases, 'eventfd', 1000, 16)
+    if len(costs) == len(plots.FAMILIES):
+        sentences.append(
+            'To learn that 16 of 1000 descriptors are ready, and to read them, costs '
+            '{kevent:.0f} instructions per event with kevent, {epoll:.0f} with epoll and '
+            '{io_uring:.0f} with io_uring, of which {floor:.0f} are the write and the '
+            'read themselves.'.format(**costs))
+    spin = next((r for r in rows['spins'] if r['what'].startswith('POLL')), None)
+    if spin and spin['mode'] in spin['figures']:
+        f = spin['figures']
+        figures = lambda m: f"{f[m]['syscalls']:.1f} and {f[m]['ipis']:.1f}"
+        others = [f'{word} {figures(m)}' for m, word in
+                  (('epoll-et-sleep', 'with epoll, which has to sleep, they are'),
+                   ('uring', 'with io_uring'))
+                  if m in f]
+        sentences.append('While a program keeps up, system calls and interrupts between '
+                         'processors are, for each event that another processor makes, '
+                         f'{figures(spin["mode"])} with kevent' +
+                         ''.join(f', {other}' for other in others) + '.')
+    words = [r['verdict'] for kind in rows.values() for r in kind if 'verdict' in r]
+    missed = sorted({r['row'] for kind in rows.values() for r in kind
+                     if 'MISSED' in r.get('verdict', '')})
+    if words:
+        sentences.append(f"Of {len(words)} targets {sum('MISSED' not in w for w in words)} "
+                         f"are met, {sum('unproven' in w for w in words)} of all by less "
+                         'than what was measured varies' +
+                         (f"; {', '.join(missed)} has one that is missed." if len(missed) == 1
+                          else f"; missed are some of {', '.join(missed)}." if missed
+                          else '.'))
+    return f'<p class="first">{html.escape(" ".join(sentences))}</p>\n'
+
+
 def figure(plot, directory):
     image = plots.draw(plot, directory)
     with open(image, 'rb') as f:
@@ -273,13 +311,14 @@ def main():
     parts = ['<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
              '<meta name="viewport" content="width=device-width">'
              f'<title>kevent: measurements</title><style>{STYLE}</style>'
-             '</head><body>\n<h1>kevent: measurements</h1>\n',
-             f"<pre>{html.escape(result['about'])}</pre>\n",
-             f"<p>{html.escape(result['legend'])}</p>\n",
-             '<h2>Targets</h2>\n', ratios(rows['ratios']),
-             '<p class="note">"?": the spread is larger than the difference from '
-             'the peer, which is therefore unproven.</p>\n']
-    parts += [figure(p, where) for p in plots.bars(rows['ratios'], cases)]
+             '</head><body>\n<h1>kevent: measurements</h1>\n', opening(rows, cases)]
+    parts += [figure(p, where) for p in plots.first(cases)]
+    parts += ['<h2>Targets</h2>\n', ratios(rows['ratios']),
+              '<p class="note">"?": the spread is larger than the difference from '
+              'the peer, which is therefore unproven.</p>\n']
+    parts += [figure(p, where) for p in plots.rooms(rows['ratios'])]
+    parts += ['<h2>What is counted</h2>\n', f"<p>{html.escape(result['legend'])}</p>\n",
+              f"<pre>{html.escape(result['about'])}</pre>\n"]
     parts += ['<h2>Streams</h2>\n', streams(rows),
               '<p>Without the instructions that copy bytes: the kernel\'s memcpy() '
               'counts three for eight bytes here, its copy to a program one; on a '

@@ -11,7 +11,7 @@ COLOURS = {
     'kevent-edge': '#0072b2', 'kevent-level': '#56b4e9', 'kevent': '#0072b2',
     'kevent-poll-edge': '#332288', 'kevent-dispatch': '#0072b2',
     'epoll-et': '#d55e00', 'epoll-lt': '#e69f00', 'epoll': '#d55e00',
-    'uring': '#117733', 'uring-defer': '#44aa99', 'uring-peek': '#999933',
+    'io_uring': '#117733', 'uring': '#117733', 'uring-defer': '#44aa99', 'uring-peek': '#999933',
     'uring-defer-peek': '#88ccaa', 'uring-recv': '#aa4499',
     'uring-defer-recv': '#cc79a7', 'poll': '#888888', 'floor': '#444444', 'at most': '#cccccc',
     'kevent-stream': '#001f66', 'kevent-stream-late': '#6633cc',
@@ -22,9 +22,14 @@ COLOURS = {
     'kevent-stream-send': '#0099aa', 'kevent-send': '#99bbee', 'recv': '#444444',
 }
 
-# lines: {name: [(x, y, spread of y)]}; bars: groups are [(label, {name: value})]
+# lines: {name: [(x, y, spread of y)]}; bars: groups are [(label, {name: value})];
+# parts: rows are [(label, part, limit)], of 1
 Curve = collections.namedtuple('Curve', 'name title xlabel ylabel note lines bottom top')
 Bars = collections.namedtuple('Bars', 'name title ylabel note groups')
+Parts = collections.namedtuple('Parts', 'name title xlabel note rows')
+
+# So many labels fit beside each other.
+FLAT = 5
 
 INSNS = 'instructions per event'
 BEYOND = ' beyond the floor'
@@ -60,7 +65,8 @@ def bars_script(plot):
     text = [f'set ylabel {quote(plot.ylabel)}', 'set yrange [0:*]',
             'set style data histograms', 'set style histogram clustered gap 1',
             'set style fill solid 0.85 border -1', 'set grid ytics',
-            'set boxwidth 0.9', 'set xtics rotate by -35 noenhanced',
+            'set boxwidth 0.9',
+            f'set xtics {"rotate by -35 " if len(plot.groups) > FLAT else ""}noenhanced',
             'set key outside right noenhanced', 'set datafile missing "-"',
             '$d << EOD']
     for label, values in plot.groups:
@@ -74,13 +80,34 @@ def bars_script(plot):
     return text
 
 
+def parts_script(plot):
+    """Bars that lie, so that long labels have room; a line is the limit."""
+    rows = len(plot.rows)
+    text = [f'set xlabel {quote(plot.xlabel)}', 'unset key', 'set grid xtics',
+            f'set yrange [{rows - 0.4}:-0.6]', 'set format x "%.0f %%"',
+            'set style fill solid 0.85 noborder', 'set tics nomirror',
+            'set yzeroaxis lt -1', 'set xrange [*<0:100<*]',
+            'set ytics noenhanced (' + ', '.join(
+                f'{quote(label)} {i}' for i, (label, _, _) in enumerate(plot.rows)) + ')',
+            '$d << EOD']
+    text += [f'{i} {100 * part} {100 * limit}' for i, (_, part, limit) in enumerate(plot.rows)]
+    text += ['EOD',
+             'plot $d using 2:1:(0):2:($1-0.36):($1+0.36) with boxxyerror '
+             f'lc rgb "{COLOURS["kevent"]}", \\',
+             '  $d using 3:($1-0.45):(0):(0.9) with vectors nohead lw 2 lc rgb "#d55e00", \\',
+             '  $d using ($2>0?$2:0):1:(sprintf(" %.0f %%", $2)) with labels left offset 0.3,0']
+    return text
+
+
 def draw(plot, directory):
     """Returns the image's place."""
     base = os.path.join(directory, plot.name)
     if isinstance(plot, Curve):
         body, height = curve_script(plot), 440
+    elif isinstance(plot, Parts):
+        body, height = parts_script(plot), 110 + 24 * len(plot.rows)
     else:
-        body, height = bars_script(plot), 540
+        body, height = bars_script(plot), 540 if len(plot.groups) > FLAT else 400
     with open(base + '.gp', 'w') as f:
         f.write('\n'.join([
             f'set terminal svg size 1080,{height} font "sans-serif,13" background "white"',
@@ -90,26 +117,55 @@ def draw(plot, directory):
     return base + '.svg'
 
 
-def bars(rows, cases):
-    """Each row of the targets, its peer being 1."""
-    del cases
-    groups = []
-    for r in rows:
-        if 'figure' not in r:
-            continue
-        peer = r['peer_figure']
-        values = {'kevent': r['figure'] / peer, 'at most': r['at_most']}
-        if 'floor' in r:
-            values['floor'] = r['floor'] / peer
-        groups.append((f"{r['row']} {r['what']} / {r['peer']}", values))
-    size = -(-len(groups) // 3)
-    note = ('The peer is 1.  Between 1 and the floor, which knows for free which '
-            'descriptor is ready, is all the room there is; what receives without a '
-            'call for it can be below the floor.')
-    return [Bars(f'targets-{i}', 'kevent, the limit and the floor, against the peer',
-                 'of the peer', note, part)
-            for i, part in enumerate((groups[n:n + size] for n in
-                                      range(0, len(groups), size or 1)), 1)]
+# What the opening compares: a group of bars each, by workload, registered, active.
+FIRST = [('eventfd', 1000, 1, '1 of 1000 ready'), ('eventfd', 1000, 16, '16 of 1000 ready'),
+         ('eventfd', 1000, 1000, 'all 1000 ready'), ('noread', 1000, 16, '16 of 1000, not read'),
+         ('signal', 16, 16, '16 signals')]
+# By whichever of their ways costs least.
+FAMILIES = {'kevent': ('kevent-edge',), 'epoll': ('epoll-et', 'epoll-lt'),
+            'io_uring': ('uring', 'uring-defer'), 'floor': ('floor',)}
+
+
+def families(cases, workload, registered, active):
+    """{family: instructions per event} of those that were measured."""
+    found = {c['mode']: c['instructions_per_event']['median'] for c in cases
+             if measured(c, workload, registered=registered, active=active)}
+    best = {name: min((found[m] for m in modes if m in found), default=None)
+            for name, modes in FAMILIES.items()}
+    return {name: value for name, value in best.items() if value is not None}
+
+
+def first(cases):
+    """The plot that says it all, none if nothing of it was measured."""
+    groups = [(label, families(cases, *place)) for *place, label in FIRST]
+    groups = [(label, values) for label, values in groups if 'kevent' in values]
+    note = ('Kernel and program, from the write to the event consumed, edge-triggered.  '
+            'The floor knows for free what is ready: nothing can be below it.  Of epoll '
+            'and io_uring the mode that costs least.')
+    return [Bars('first', 'what an event costs', INSNS, note, groups)] if groups else []
+
+
+def rooms(rows):
+    """What kevent takes of what there is to be had, a row for each target."""
+    known = [r for r in rows if r.get('of_the_room') is not None]
+    streams = [r for r in known if r['mode'].startswith('kevent-stream')]
+    part = lambda r: (f"{r['row']} {r['what']} / {r['peer']}", r['of_the_room'],
+                      (1 - r['at_most']) * r['peer_figure'] / (r['peer_figure'] - r['floor']))
+    saved = lambda r: (f"{r['row']} {r['what']} / {r['peer']}", 1 - r['ratio'],
+                       1 - r['at_most'])
+    wanted = [
+        Parts('room', 'how much of the room kevent takes', 'of the way from the peer to the floor',
+              'The peer is at 0 %, the floor, which knows for free which descriptor is '
+              'ready, at 100 %.  The line is what was aimed at.',
+              [part(r) for r in known if r not in streams]),
+        Parts('room-streams', 'the same of streams', 'of the way from the peer to the floor',
+              'The floor of these receives and sends by a call for each: who does without '
+              'goes beyond it.', [part(r) for r in streams]),
+        Parts('saved', 'where there is no floor: how much less than the peer', 'of the peer',
+              'The line is what was aimed at.',
+              [saved(r) for r in rows if 'ratio' in r and r not in known]),
+    ]
+    return [p for p in wanted if p.rows]
 
 
 def select(cases, x, y=lambda c: c['instructions_per_event']['median']):
