@@ -49,8 +49,11 @@ for test in "$root"/selftests/harness/*.sh; do
 	printf 'harness:%s\n' "$(basename "$test")" >>"$root/selftests/kselftest-list.txt"
 done
 
-for program in http-server echo-server chat-server; do
-	if [[ -x $user/samples/$program ]]; then cp "$user/samples/$program" "$root/usr/bin/"; fi
+# Some are linked statically, and have no libraries.
+for program in "$user"/samples/*; do
+	[[ -f $program && -x $program ]] || continue
+	cp "$program" "$root/usr/bin/"
+	if ldd "$program" >/dev/null 2>&1; then libraries "$program"; fi
 done
 if [[ -d $user/samples/www ]]; then cp -a "$user/samples/www/." "$root/srv/www/"; fi
 

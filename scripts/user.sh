@@ -27,7 +27,15 @@ selftests()
 		-j"$JOBS" install
 }
 
-samples() { make -C "$tree/samples/kevent" BUILD="$objects/samples" UAPI="$objects/usr/include" CC="$cc"; }
+# The small ones by the library, as the programs of its manual pages.
+samples()
+{
+	local root=$objects/library
+	export PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_LIBDIR=$root/usr/lib/pkgconfig
+	make -C "$tree/samples/kevent" BUILD="$objects/samples" UAPI="$objects/usr/include" CC="$cc" \
+		LIBKEVENT_CFLAGS="$(pkg-config --cflags libkevent) -idirafter $objects/usr/include" \
+		LIBKEVENT_LIBS="$(pkg-config --libs libkevent)"
+}
 
 # Installed, and then used by programs that know only what pkg-config says.
 library()
@@ -52,8 +60,8 @@ else
 	rm -rf "$objects"/{kselftest,selftests,samples,library,libkevent}
 	mkdir -p "$objects/selftests" "$objects/samples"
 	if [[ -f $tree/tools/testing/selftests/kevent/Makefile ]]; then logged "user$bits-selftests" selftests; fi
-	if [[ -f $tree/samples/kevent/Makefile ]]; then logged "user$bits-samples" samples; fi
 	logged "user$bits-library" library
+	if [[ -f $tree/samples/kevent/Makefile ]]; then logged "user$bits-samples" samples; fi
 	printf '%s\n' "$stamp" >"$objects/kevent.stamp"
 fi
 for what in selftests samples library; do
