@@ -7,6 +7,7 @@ help:
 	@echo 'make kernel         only build, for VARIANT (plain)'
 	@echo 'make bench          instructions per event, beside epoll and io_uring'
 	@echo 'make bench-full     with all peers and curves; writes build/bench/report.html'
+	@echo 'make bench-native   wall time on the kernel that runs here, which has to have kevent'
 	@echo 'make coverage       which lines of kevent do the selftests reach?'
 	@echo 'make check-configs  does it build in every configuration, and is it gone with KEVENT=n?'
 	@echo 'make check-diffs    do all diffs apply to every 6.12 the package archive lists?'
@@ -50,6 +51,9 @@ bench:
 bench-full:
 	@bench/full.sh
 
+bench-native:
+	@bench/native.sh
+
 coverage:
 	@scripts/coverage.sh
 
@@ -81,4 +85,5 @@ clean:
 distclean: clean
 	@scripts/distclean.sh
 
-.PHONY: help run shell test kernel bench bench-full coverage check-configs check-diffs series check-series check-docs check-harness integrations clean distclean
+.PHONY: help run shell test kernel bench bench-full bench-native coverage check-configs check-diffs series check-series \
+	check-docs check-harness integrations clean distclean

@@ -203,6 +203,9 @@ static unsigned long measure(const struct run *run, struct bench *b,
 
 	if (sched_getaffinity(0, sizeof(cpus), &cpus))
 		die("sched_getaffinity");
+#ifdef BENCH_NATIVE
+	counters_open();
+#endif
 	if (run->sources)
 		run->sources(b);
 	if (run->queue)
@@ -245,6 +248,19 @@ static unsigned long measure(const struct run *run, struct bench *b,
 	return ipis;
 }
 
+#ifdef BENCH_NATIVE
+
+/* Is there a kevent to be measured? */
+static int run_check(void)
+{
+	struct bench b = { .registered = 1 };
+
+	kevent_make(&b);
+	return 0;
+}
+
+#else
+
 /*
  * Two windows whose contents are known, so that whoever counts can show that
  * the count is right: CHECK_SHORT has 5 instructions between marks in the same
@@ -282,6 +298,8 @@ static int run_check(void)
 	return 0;
 }
 
+#endif
+
 static int run_case(char **arg)
 {
 	const char *workload = arg[0], *mode = arg[1];
@@ -314,6 +332,10 @@ static int run_case(char **arg)
 				return 0;
 			}
 			ipis = measure(run, &b, windows);
+#ifdef BENCH_NATIVE
+			counters_print(workload, mode, b.registered, b.active,
+				       b.rounds * b.active);
+#endif
 			printf("BENCH workload=%s mode=%s registered=%u active=%u rounds=%u windows=%u ipis=%lu client=%lu\n",
 			       workload, mode, b.registered, b.active,
 			       b.rounds, windows, ipis, b.client_calls);
@@ -408,11 +430,17 @@ static void run_all(void)
 
 int main(int argc, char **argv)
 {
-	const struct rlimit files = { 1 << 17, 1 << 17 };
+	struct rlimit files = { 1 << 17, 1 << 17 };
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (setrlimit(RLIMIT_NOFILE, &files) && errno != EPERM)
-		die("setrlimit");
+	if (setrlimit(RLIMIT_NOFILE, &files)) {
+		/* then as many as this user may have */
+		if (errno != EPERM || getrlimit(RLIMIT_NOFILE, &files))
+			die("setrlimit");
+		files.rlim_cur = files.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &files))
+			die("setrlimit");
+	}
 	if (argc == 2 && !strcmp(argv[1], "check"))
 		return run_check();
 	if (argc == 7)
