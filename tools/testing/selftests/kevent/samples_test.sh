@@ -44,12 +44,13 @@ has() { grep -qF -- "$2" "$tmp/$1"; }
 nr_fds() { [ "$(ls "/proc/$1/fd" | wc -l)" -eq "$2" ]; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
-# serve PROGRAM PORT ARGUMENT...: in the background, its pid in $pid
+# serve PROGRAM PORT ARGUMENT...: in the background, its pid in $pid; without what the
+# runner of the tests, and we, have open, for nr_fds
 serve()
 {
 	name=$1 port=$2
 	shift 2
-	"$dir/$name" "$port" "$@" >"$tmp/log" 2>&1 &
+	"$dir/$name" "$port" "$@" >"$tmp/log" 2>&1 3>&- 4>&- 5>&- &
 	pid=$!
 	pids="$pids $pid"
 	within listens || { sed 's/^/# /' "$tmp/log"; return 1; }
