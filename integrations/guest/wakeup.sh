@@ -8,7 +8,7 @@ if [[ ${SHORT:-} ]]; then modes=(epoll exact) but=(-T epoll59 -T epoll60 -T epol
 for mode in "${modes[@]}"; do
 	with "$mode"
 	forget_counts
-	timeout 900 "${with[@]}" $here/epoll_wakeup_test "${but[@]}" >/tmp/out 2>&1
+	timeout 3600 "${with[@]}" $here/epoll_wakeup_test "${but[@]}" >/tmp/out 2>&1
 	grep -E '^not ok' /tmp/out | awk '{ print $4 }' | sort >/tmp/bad."$mode"
 	report wakeup "$mode" "$(grep -cE '^ok' /tmp/out) passed, failed: $(tr '\n' ' ' </tmp/bad."$mode")"
 	grep -q '^# Totals' /tmp/out || fail "wakeup $mode: did not end"
@@ -24,7 +24,7 @@ new=''
 with exact
 for test in $(comm -13 /tmp/bad.epoll /tmp/bad.exact); do
 	for try in 1 2 3; do
-		if timeout 300 "${with[@]}" $here/epoll_wakeup_test -t "${test#global.}" >/tmp/out 2>&1; then continue 2; fi
+		if timeout 900 "${with[@]}" $here/epoll_wakeup_test -t "${test#global.}" >/tmp/out 2>&1; then continue 2; fi
 		report wakeup exact "$test: try $try failed"
 	done
 	new+=" $test"
