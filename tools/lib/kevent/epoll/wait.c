@@ -245,6 +245,13 @@ static void cancelled(void *arg)
 	ke_put(sleeper->set);
 }
 
+static uint32_t room_in_ring(const struct ke_call *c)
+{
+	const uint32_t room = c->max - c->n;
+
+	return room < c->set->q.entries ? room : c->set->q.entries;
+}
+
 /* Enter the kernel, not locked.  A thread can be cancelled here. */
 static int enter(struct ke_call *c, const struct ke_time *time, const sigset_t *mask)
 {
@@ -263,8 +270,12 @@ static int enter(struct ke_call *c, const struct ke_time *time, const sigset_t *
 		args.sigmask_size = _NSIG / 8;
 	}
 	ke_count(KE_N_ENTRIES, 1);
-	if (!time->sleeps)
-		return sys_kevent_wait(c->epfd, 0, &args, sizeof(args));
+	if (!time->sleeps) {
+		/* It looks at as many level interests as are asked for. */
+		args.flags = KEVENT_WAIT_TIMEOUT;
+		args.clockid = CLOCK_MONOTONIC;
+		return sys_kevent_wait(c->epfd, room_in_ring(c), &args, sizeof(args));
+	}
 	/* Before it looks for the last time; read after fence E. */
 	__atomic_fetch_add(&c->set->sh->sleepers, 1, __ATOMIC_SEQ_CST);
 	pthread_cleanup_push(cancelled, &sleeper);

@@ -761,6 +761,35 @@ TEST(entries)
 	}
 }
 
+/* A call makes another entry if more are ready than a sleep would look at, but no third. */
+TEST(many_entries)
+{
+	static struct epoll_event ev[MANY];
+	static const int timeouts[] = { 0, TEST_LONG_MS };
+	uint64_t counts[KE_N_COUNTS];
+	unsigned int turn;
+	int fd[MANY], ep, i;
+
+	ke_set_mode(KE_EXACT);
+	ke_counts = counts;
+	ep = epoll_create1(0);
+	ASSERT_GE(ep, 0);
+	for (i = 0; i < MANY; i++) {
+		fd[i] = eventfd(1, EFD_NONBLOCK);
+		ASSERT_EQ(0, add(ep, fd[i], EPOLLIN));
+	}
+	/* What was published as it was added. */
+	ASSERT_EQ(MANY, epoll_wait(ep, ev, MANY, 0));
+	for (turn = 0; turn < ARRAY_SIZE(timeouts); turn++) {
+		memset(counts, 0, sizeof(counts));
+		EXPECT_EQ(MANY, epoll_wait(ep, ev, MANY, timeouts[turn]));
+		EXPECT_GE(turn + 1ULL, counts[KE_N_ENTRIES] + counts[KE_N_ASKS]);
+	}
+	for (i = 0; i < MANY; i++)
+		close(fd[i]);
+	close(ep);
+}
+
 /* In ring mode a level that holds on is not forgotten while others are told. */
 TEST(ring_level)
 {
