@@ -1335,13 +1335,14 @@ static void conn_input(struct worker *w, struct conn *c, char *bytes, size_t len
 static void conn_sendfile_record(struct worker *w, struct conn *c, const struct ukevent *ev)
 {
 	const bool last = ev->flags & KEVENT_REC_LAST;
+	const __u64 moved = ev->data[0] - c->told;
 
-	live_add(&w->live.files, ev->data[0] - c->told);
-	if (c->fd < 0)
-		c->told = ev->data[0];
+	c->told = ev->data[0];
+	live_add(&w->live.files, moved);
+	if (last)
+		live_add(&w->live.sent, KEVENT_SENDFILE_HEADER_SENT(ev->data[1]));
 	if (c->fd >= 0) {
-		conn_moved(w, c, ev->data[0] - c->told);
-		c->told = ev->data[0];
+		conn_moved(w, c, moved);
 		if (last) {
 			c->sending = false;
 			if (ev->events & KEVENT_SENDFILE_ERROR &&
