@@ -15,6 +15,7 @@ help:
 	@echo 'make check-series   do they apply, one by one, and build?'
 	@echo 'make check-docs     do the documents build without a warning?  They go to build/docs/'
 	@echo 'make check-harness  are failed tests, splats, hangs and failed boots really caught?'
+	@echo 'make check-browser  does the live page of the web server work, in a browser? Pictures in build/browser/'
 	@echo 'make integrations   programs that use epoll, as they are, on kevent (PROGRAMS="memcached redis", SHORT=1)'
 	@echo 'make clean          remove build/'
 	@echo 'make distclean      remove the cache folder as well'
@@ -76,6 +77,11 @@ check-harness:
 	@scripts/build.sh plain
 	@scripts/test-harness.sh
 
+check-browser:
+	@scripts/packages.sh build browser
+	@scripts/build.sh $(if $(filter file,$(origin VARIANT)),kasan,$(VARIANT))
+	@scripts/browser-test.sh $(if $(filter file,$(origin VARIANT)),,$(VARIANT))
+
 integrations:
 	@integrations/run.sh
 
@@ -86,4 +92,4 @@ distclean: clean
 	@scripts/distclean.sh
 
 .PHONY: help run shell test kernel bench bench-full bench-native coverage check-configs check-diffs series check-series \
-	check-docs check-harness integrations clean distclean
+	check-docs check-harness check-browser integrations clean distclean

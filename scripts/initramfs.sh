@@ -14,8 +14,8 @@ mkdir -p "$root"/{bin,sbin,etc,proc,sys,dev,tmp,run,root,srv/www,usr/bin,usr/sbi
 cp "$(command -v busybox)" "$root/bin/busybox"
 ln -s busybox "$root/bin/sh"
 ln -s bin/busybox "$root/init"
-cp "$TOP"/scripts/guest/{inittab,common,setup,main,console} "$root/etc/"
-chmod +x "$root"/etc/{setup,main,console}
+cp "$TOP"/scripts/guest/{inittab,common,setup,main,console,count} "$root/etc/"
+chmod +x "$root"/etc/{setup,main,console,count}
 printf 'root:x:0:0:root:/root:/bin/sh\n' >"$root/etc/passwd"
 printf 'root:x:0:\n' >"$root/etc/group"
 printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"

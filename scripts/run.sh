@@ -102,6 +102,7 @@ wait_for_server()
 	*) how='by recv, send and sendfile; SERVE=stream: the kernel receives and sends for it, files as well' ;;
 	esac
 	step "http://localhost:$port/ answers ($how); Ctrl-C ends the guest"
+	step "http://localhost:$port/live.html shows its counters, and starts a load to see them move"
 }
 
 # On a terminal we read the keys ourselves: Ctrl-C must end the guest whatever

@@ -5,6 +5,7 @@
 #   CHECK_HARNESS  set: also prove that failures of every kind are caught
 #   SERIES         set: also check the series of patches, in short
 #   DOCS           set: also build the documents, and check what they name
+#   BROWSER        set: also test the live page of the sample server, in a browser
 #   INTEGRATIONS   set: also run some programs that use epoll on kevent
 #   STALL, TIMEOUT, TESTS ...: see guest-test.sh
 . "$(dirname "$0")/lib.sh"
@@ -16,6 +17,7 @@ for variant in "${variants[@]}"; do
 done
 if [[ ${DOCS:-} ]]; then packages+=(docs); fi
 if [[ ${INTEGRATIONS:-} ]]; then packages+=(integrations); fi
+if [[ ${BROWSER:-} ]]; then packages+=(browser); fi
 # All at once, for whoever has to ask for them.
 if [[ "${variants[*]} " = *'32 '* ]]; then packages+=(build32); fi
 "$TOP/scripts/packages.sh" "${packages[@]}"
@@ -81,6 +83,12 @@ if [[ ${DOCS:-} ]]; then
 	rm -f "$LOGS/docs/counts"
 	"$TOP/scripts/check-docs.sh" || true
 	count "$LOGS/docs/counts"
+fi
+
+if [[ ${BROWSER:-} ]]; then
+	rm -f "$LOGS/browser/counts"
+	"$TOP/scripts/browser-test.sh" || true
+	count "$LOGS/browser/counts"
 fi
 
 if [[ ${INTEGRATIONS:-} ]]; then
