@@ -5,7 +5,7 @@
 # BENCH_OUT: where the results go, build/bench if not set.
 . "$(dirname "$0")/../scripts/lib.sh"
 
-"$TOP/scripts/packages.sh" bench bench-full
+"$TOP/scripts/packages.sh" bench bench-full browser
 "$TOP/scripts/build.sh" plain nokevent
 
 dir=${BENCH_OUT:-$OUT/bench}
@@ -28,4 +28,6 @@ gcc -std=gnu11 -O2 -Wall -Wextra -pthread -isystem "$TOP/include/uapi" -I "$TOP/
 
 python3 "$TOP/bench/report.py" "$dir"
 python3 "$TOP/bench/page.py" "$dir"
+# The distribution's own, for which selenium is.
+/usr/bin/python3 "$TOP/bench/test-page.py" "$dir"
 step "bench: done, the report is $(short "$dir")/report.html"
