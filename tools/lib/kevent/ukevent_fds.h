@@ -21,16 +21,21 @@
  * Interests are level.  A record tells what was announced: who read all of it while the
  * next one was published finds EAGAIN.
  *
+ * On a queue with a data area some descriptors can be of STREAM (ukevent_fds_stream()):
+ * their bytes come with the records, and stay until the next turn.  The turn sends as
+ * well what is gathered by ukevent_io_send(&fds.io, ...), see ukevent_data.h.
+ *
  * C99, C11 and C++, with or without extensions.
  */
 #ifndef _UKEVENT_FDS_H
 #define _UKEVENT_FDS_H
 
-#include "ukevent_loop.h"
+#include "ukevent_data.h"
 
 /* Bits beside the events of @wanted and @watched of struct ukevent_fd. */
 #define UKEVENT_FD_SET		(1U << 16)	/* watched, if only for errors */
 #define UKEVENT_FD_LISTED	(1U << 17)	/* of @wanted only */
+#define UKEVENT_FD_STREAM	(1U << 18)	/* by KEVENT_TYPE_STREAM */
 
 #define UKEVENT_FD_NONE		(~(uint32_t)0)
 
@@ -52,21 +57,30 @@ struct ukevent_fd {
 
 /**
  * struct ukevent_fds - the descriptors of a loop
- * @loop: what is gathered, whose callbacks are told what became of it: the first member
+ * @io: what is gathered, sends as well; its callbacks are told what became of it: the
+ *	first member
  * @fd: the table, of the program
  * @nr: its entries
  * @first: the first that may need a change
- * @type: %KEVENT_TYPE_POLL or %KEVENT_TYPE_SOCKET, of all of them
+ * @type: %KEVENT_TYPE_POLL or %KEVENT_TYPE_SOCKET, of all but streams
+ * @most: bytes in a record of a stream; 0 for 4096
+ * @awake: the program was told something, and this turn is not to sleep
+ * @unsent: as that of @io, but may set and remove; may be NULL
  * @failed: called with the error number for a descriptor that cannot be watched, or not
  *	for what was set; it is not watched any more.  May set and remove
  * @data: the program's own
  */
 struct ukevent_fds {
-	struct ukevent_loop	loop;
+	struct ukevent_io	io;
 	struct ukevent_fd	*fd;
 	uint32_t		nr;
 	uint32_t		first;
 	unsigned int		type;
+	uint32_t		most;
+	uint32_t		awake;
+	void			(*unsent)(struct ukevent_fds *fds,
+					  const struct kevent_send *send,
+					  uint64_t cookie);
 	void			(*failed)(struct ukevent_fds *fds, int fd,
 					  int error);
 	void			*data;
@@ -87,6 +101,19 @@ static inline void ukevent_fds_resize(struct ukevent_fds *fds,
 	fds->nr = nr;
 }
 
+static inline void ukevent_fds_want(struct ukevent_fds *fds, int fd, uint32_t wanted)
+{
+	struct ukevent_fd *e = fds->fd + fd;
+	const uint32_t listed = e->wanted & UKEVENT_FD_LISTED;
+
+	e->wanted = wanted | UKEVENT_FD_SET | listed;
+	if (listed || e->wanted == e->watched)
+		return;
+	e->wanted |= UKEVENT_FD_LISTED;
+	e->next = fds->first;
+	fds->first = (uint32_t)fd;
+}
+
 /**
  * ukevent_fds_set - watch a descriptor, for these events from now on
  * @fds: the descriptors
@@ -96,21 +123,38 @@ static inline void ukevent_fds_resize(struct ukevent_fds *fds,
 static inline void ukevent_fds_set(struct ukevent_fds *fds, int fd,
 				   uint32_t events)
 {
-	struct ukevent_fd *e = fds->fd + fd;
-	const uint32_t listed = e->wanted & UKEVENT_FD_LISTED;
-
-	e->wanted = events | UKEVENT_FD_SET | listed;
-	if (listed || (events | UKEVENT_FD_SET) == e->watched)
-		return;
-	e->wanted |= UKEVENT_FD_LISTED;
-	e->next = fds->first;
-	fds->first = (uint32_t)fd;
+	ukevent_fds_want(fds, fd, events);
 }
 
-static inline void ukevent_fds_unwatch(struct ukevent_fds *fds, uint64_t id)
+/**
+ * ukevent_fds_stream - receive what comes on a socket, for these events from now on
+ * @fds: the descriptors, of a queue with a data area
+ * @fd: a stream socket that is connected; removed before it is set, and the other way
+ *	round
+ * @events: %KEVENT_STREAM_RECV and so on
+ *
+ * These are told once each, as with %KEVENT_EDGE.  Without RECV nothing more is taken
+ * from the socket when the next turn has begun; bytes that were taken are told all the
+ * same, by that turn and as many as it takes to empty the ring.
+ */
+static inline void ukevent_fds_stream(struct ukevent_fds *fds, int fd,
+				      uint32_t events)
 {
-	ukevent_by_id(ukevent_prep_op(ukevent_next(&fds->loop), KEVENT_OP_REMOVE,
-				      fds->type, 0, 0), id);
+	ukevent_fds_want(fds, fd, events | UKEVENT_FD_STREAM);
+}
+
+/* The type of the interest that has these bits. */
+static inline unsigned int ukevent_fds_type(const struct ukevent_fds *fds,
+					    uint32_t watched)
+{
+	return watched & UKEVENT_FD_STREAM ? KEVENT_TYPE_STREAM : fds->type;
+}
+
+static inline void ukevent_fds_unwatch(struct ukevent_fds *fds, unsigned int type,
+				       uint64_t id)
+{
+	ukevent_by_id(ukevent_prep_op(ukevent_next(&fds->io.loop), KEVENT_OP_REMOVE,
+				      type, 0, 0), id);
 }
 
 /**
@@ -121,6 +165,7 @@ static inline void ukevent_fds_unwatch(struct ukevent_fds *fds, uint64_t id)
 static inline void ukevent_fds_remove(struct ukevent_fds *fds, int fd)
 {
 	struct ukevent_fd *e = fds->fd + fd;
+	const unsigned int type = ukevent_fds_type(fds, e->watched);
 	const uint64_t id = e->id;
 
 	e->wanted &= UKEVENT_FD_LISTED;
@@ -128,7 +173,7 @@ static inline void ukevent_fds_remove(struct ukevent_fds *fds, int fd)
 	e->id = 0;
 	e->generation++;
 	if (id)
-		ukevent_fds_unwatch(fds, id);
+		ukevent_fds_unwatch(fds, type, id);
 }
 
 static inline uint64_t ukevent_fds_cookie(const struct ukevent_fds *fds, uint32_t fd)
@@ -154,14 +199,17 @@ ukevent_fds_prep(struct ukevent_fds *fds, int fd, struct kevent_change *change)
 	if (!wanted || wanted == e->watched)
 		return NULL;
 	e->watched = wanted;
-	ukevent_prep(change, e->id ? KEVENT_OP_MODIFY : KEVENT_OP_ADD, fds->type,
-		     (uint64_t)fd, wanted & ~UKEVENT_FD_SET, 0,
+	/* The upper half has our bits. */
+	ukevent_prep(change, e->id ? KEVENT_OP_MODIFY : KEVENT_OP_ADD,
+		     ukevent_fds_type(fds, wanted), (uint64_t)fd, (uint16_t)wanted, 0,
 		     ukevent_fds_cookie(fds, (uint32_t)fd));
+	if (wanted & UKEVENT_FD_STREAM)
+		ukevent_stream_limits(change, 0, fds->most, 0);
 	return e->id ? ukevent_by_id(change, e->id) : change;
 }
 
 /* Take the result of a change over. */
-static inline void ukevent_fds_take(struct ukevent_fds *fds,
+static inline void ukevent_fds_note(struct ukevent_fds *fds,
 				    const struct kevent_change *change)
 {
 	const int fd = ukevent_fds_named(fds, change->cookie);
@@ -175,15 +223,15 @@ static inline void ukevent_fds_take(struct ukevent_fds *fds,
 		fds->fd[fd].id = change->id;
 	} else if (change->op == KEVENT_OP_ADD) {
 		/* Removed when its id was not known yet. */
-		ukevent_fds_unwatch(fds, change->id);
+		ukevent_fds_unwatch(fds, change->type, change->id);
 	}
 }
 
-/* Of the loop, which is the first member. */
+/* These three are told by the loop, of which all is the first member. */
 static inline void ukevent_fds_applied(struct ukevent_loop *loop,
 				       const struct kevent_change *change)
 {
-	ukevent_fds_take((struct ukevent_fds *)loop, change);
+	ukevent_fds_note((struct ukevent_fds *)loop, change);
 }
 
 static inline void ukevent_fds_failed(struct ukevent_loop *loop,
@@ -192,9 +240,22 @@ static inline void ukevent_fds_failed(struct ukevent_loop *loop,
 	struct ukevent_fds *fds = (struct ukevent_fds *)loop;
 	const int fd = ukevent_fds_named(fds, change->cookie);
 
-	ukevent_fds_take(fds, change);
-	if (change->op != KEVENT_OP_REMOVE && fd >= 0 && fds->failed)
+	ukevent_fds_note(fds, change);
+	if (change->op == KEVENT_OP_REMOVE || fd < 0)
+		return;
+	fds->awake = 1;
+	if (fds->failed)
 		fds->failed(fds, fd, -change->result);
+}
+
+static inline void ukevent_fds_unsent(struct ukevent_io *io,
+				      const struct kevent_send *send, uint64_t cookie)
+{
+	struct ukevent_fds *fds = (struct ukevent_fds *)io;
+
+	fds->awake = 1;
+	if (fds->unsent)
+		fds->unsent(fds, send, cookie);
 }
 
 /**
@@ -212,8 +273,8 @@ ukevent_fds_init(struct ukevent_fds *fds, struct ukevent_queue *q,
 		 void (*failed)(struct ukevent_fds *fds, int fd, int error))
 {
 	memset(fds, 0, sizeof(*fds));
-	ukevent_loop_init(&fds->loop, q, ukevent_fds_failed);
-	fds->loop.applied = ukevent_fds_applied;
+	ukevent_io_init(&fds->io, q, ukevent_fds_failed, ukevent_fds_unsent);
+	fds->io.loop.applied = ukevent_fds_applied;
 	ukevent_fds_resize(fds, table, nr);
 	fds->first = UKEVENT_FD_NONE;
 	fds->type = type;
@@ -223,7 +284,7 @@ ukevent_fds_init(struct ukevent_fds *fds, struct ukevent_queue *q,
 /* All that was set as changes, those that find no room at once. */
 static inline void ukevent_fds_gather(struct ukevent_fds *fds)
 {
-	struct ukevent_loop *loop = &fds->loop;
+	struct ukevent_loop *loop = &fds->io.loop;
 	struct ukevent_fd *e;
 	int fd;
 
@@ -253,11 +314,11 @@ static inline int ukevent_fds_now(struct ukevent_fds *fds, int fd)
 	struct kevent_change change;
 
 	/* Removals before what is added in their place. */
-	ukevent_flush(&fds->loop);
+	ukevent_flush(&fds->io.loop);
 	if (!ukevent_fds_prep(fds, fd, &change))
 		return 0;
-	change.result = ukevent_change(fds->loop.q, &change);
-	ukevent_fds_take(fds, &change);
+	change.result = ukevent_change(fds->io.loop.q, &change);
+	ukevent_fds_note(fds, &change);
 	return change.result;
 }
 
@@ -273,8 +334,9 @@ static inline int ukevent_fds_sort(struct ukevent_fds *fds, struct ukevent *ev, 
 			continue;
 		ev[left] = ev[i];
 		ev[left].cookie = (uint64_t)fd;
-		ev[left].events &= always |
-				   (fds->fd[fd].watched & ~UKEVENT_FD_SET);
+		/* Bytes have left the socket, whatever is asked for by now. */
+		if (!ukevent_has_bytes(ev + i))
+			ev[left].events &= always | fds->fd[fd].watched;
 		if (ev[left].events)
 			left++;
 	}
@@ -282,32 +344,56 @@ static inline int ukevent_fds_sort(struct ukevent_fds *fds, struct ukevent *ev, 
 }
 
 /**
- * ukevent_fds_turn - apply what was set, take records, sleep if there are none
+ * ukevent_fds_take - take the records that are there, no system call
+ * @fds: the descriptors
+ * @ev: as ukevent_fds_turn(); bytes stay until the next turn
+ * @max: room in @ev
+ *
+ * For who has set a stream to be without RECV, by ukevent_fds_now(), and is to read from
+ * the socket itself: with room for all that the ring holds, these are all bytes that have
+ * left it.
+ *
+ * Return: number of records, or a negative error number.
+ */
+static inline int ukevent_fds_take(struct ukevent_fds *fds, struct ukevent *ev,
+				   uint32_t max)
+{
+	const int n = ukevent_take(fds->io.loop.q, ev, max);
+	const struct ukevent *last = ukevent_last_bytes(ev, n);
+
+	if (last)
+		ukevent_io_release(&fds->io, last);
+	return n > 0 ? ukevent_fds_sort(fds, ev, n) : n;
+}
+
+/**
+ * ukevent_fds_turn - send, apply what was set, take records, sleep if there are none
  * @fds: the descriptors
  * @ev: receives the records; the cookie of each is the descriptor
  * @max: room in @ev
  * @timeout_ns: sleep at most that long, 0 for not at all, or %UKEVENT_FOREVER
  *
- * Enters the kernel as ukevent_turn() does.
+ * Enters the kernel as ukevent_io_turn() does.
  *
- * Return: number of records, of which no two are of one descriptor; 0 after the timeout,
- * if @failed was called, or with a timeout if records were of what is not watched any
- * more; or a negative error number.
+ * Return: number of records, of which no two are of one descriptor but of a stream; 0
+ * after the timeout, if @failed or @unsent was called, or with a timeout if records were
+ * of what is not watched any more; or a negative error number.
  */
 static inline int ukevent_fds_turn(struct ukevent_fds *fds, struct ukevent *ev,
 				   uint32_t max, uint64_t timeout_ns)
 {
 	int n, taken;
 
+	fds->awake = 0;
 	do {
 		ukevent_fds_gather(fds);
-		n = taken = ukevent_turn(&fds->loop, ev, max, timeout_ns);
+		n = taken = ukevent_io_turn(&fds->io, ev, max, timeout_ns);
 		/* Interrupted before the first. */
 		if (n < 0)
-			ukevent_flush(&fds->loop);
+			ukevent_flush(&fds->io.loop);
 		if (n > 0)
 			n = ukevent_fds_sort(fds, ev, n);
-	} while (!n && taken > 0 && timeout_ns == UKEVENT_FOREVER);
+	} while (!n && taken > 0 && timeout_ns == UKEVENT_FOREVER && !fds->awake);
 	return n;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The library: descriptors by number.  What is set and taken back; numbers that are
- * another file's by the time it is applied, and files that live on elsewhere.
+ * another file's by the time it is applied, and files that live on elsewhere.  Of those
+ * that are streams, bytes and sends.
  */
 #include "counted.h"
 #include "kevent_test.h"
@@ -458,6 +459,226 @@ TEST_F(fds, resized)
 	ASSERT_EQ(0, say(pair[1]));
 	EXPECT_TOLD(UKEVENT_FOREVER, pair[0], EV_IN);
 	pair_close(pair);
+}
+
+/* ---- streams, in one table with others ---- */
+
+#define STREAM_IN	(KEVENT_STREAM_RECV | KEVENT_STREAM_RDHUP)
+#define STREAM_OFF	KEVENT_STREAM_RDHUP
+
+struct fds_unsent {
+	int	nr;
+	int	remove;		/* that descriptor, then; -1: none */
+	__s32	result;
+};
+
+FIXTURE(streams)
+{
+	struct ukevent_queue	q;
+	struct ukevent_fds	fds;
+	struct ukevent_fd	table[NR_FDS];
+	struct ukevent		ev[NR_FDS];
+	struct fds_unsent	unsent;
+	int			pair[2], other[2];
+};
+
+static void note_unsent(struct ukevent_fds *fds, const struct kevent_send *send,
+			uint64_t cookie)
+{
+	struct fds_unsent *unsent = fds->data;
+
+	unsent->nr++;
+	unsent->result = send->result;
+	if (unsent->remove >= 0)
+		ukevent_fds_remove(fds, unsent->remove);
+	(void)cookie;
+}
+
+FIXTURE_SETUP(streams)
+{
+	struct kevent_params params = {
+		.flags = KEVENT_CREATE_DATA, .ring_entries = 256,
+		.data_size = KEVENT_MIN_DATA_SIZE,
+	};
+	int ret = ukevent_queue_init(&self->q, &params);
+
+	if (ret == -EOPNOTSUPP)
+		SKIP(return, "the kernel carries no bytes");
+	ASSERT_EQ(0, ret);
+	ukevent_fds_init(&self->fds, &self->q, self->table, NR_FDS, KEVENT_TYPE_POLL, NULL);
+	self->unsent.nr = 0;
+	self->unsent.remove = -1;
+	self->fds.data = &self->unsent;
+	self->fds.unsent = note_unsent;
+	pair_open(_metadata, self->pair);
+	pair_open(_metadata, self->other);
+	memset(&counted, 0, sizeof(counted));
+}
+
+FIXTURE_TEARDOWN(streams)
+{
+	pair_close(self->pair);
+	pair_close(self->other);
+	ukevent_queue_exit(&self->q);
+}
+
+static bool has_text(const struct ukevent_queue *q, const struct ukevent *ev,
+		     const char *text)
+{
+	return ukevent_has_bytes(ev) && ukevent_length(ev) == strlen(text) &&
+	       !memcmp(text, ukevent_bytes(q, ev), strlen(text));
+}
+
+/* The only record of a turn, with these bytes. */
+#define EXPECT_BYTES(timeout, number, text) \
+do { \
+	ASSERT_EQ(1, TURN(timeout)); \
+	EXPECT_EQ((__u64)(number), self->ev[0].cookie); \
+	ASSERT_TRUE(has_text(&self->q, self->ev, text)); \
+} while (0)
+
+static int tell(int fd, const char *text)
+{
+	return write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+/* The answer, what is set anew and the next wait are one call; a turn gives back. */
+TEST_F(streams, turns)
+{
+	char answer[4];
+	int i;
+
+	ukevent_fds_stream(&self->fds, self->pair[0], STREAM_IN);
+	ukevent_fds_set(&self->fds, self->other[0], EV_IN);
+	/* More than the area holds: 256 of each record, at least. */
+	for (i = 0; i < 2 * KEVENT_MIN_DATA_SIZE / 256; i++) {
+		ASSERT_EQ(0, tell(self->pair[1], "ask"));
+		memset(&counted, 0, sizeof(counted));
+		EXPECT_BYTES(UKEVENT_FOREVER, self->pair[0], "ask");
+		EXPECT_EQ(i ? 1U : 0U, counted.send);
+		EXPECT_EQ(i ? 0U : 1U, counted.wait);
+		EXPECT_EQ(i ? 1U : 2U, counted.changes);
+		EXPECT_EQ(0U, counted.ctl);
+		if (i) {
+			ASSERT_EQ(3, read(self->pair[1], answer, sizeof(answer)));
+			EXPECT_EQ(0, memcmp("ask", answer, 3));
+		}
+		ASSERT_EQ(0, ukevent_io_send(&self->fds.io, self->pair[0],
+					     ukevent_bytes(&self->q, self->ev), 3, 0, 0));
+		ukevent_fds_set(&self->fds, self->other[0], i % 2 ? EV_IN : EV_IN | EV_PRI);
+	}
+	ASSERT_EQ(0, say(self->other[1]));
+	EXPECT_TOLD(UKEVENT_FOREVER, self->other[0], EV_IN);
+	EXPECT_EQ(0, self->unsent.nr);
+}
+
+/* What has left the socket is told, though it is not asked for any more by then. */
+TEST_F(streams, told_without_recv)
+{
+	char c;
+
+	ukevent_fds_stream(&self->fds, self->pair[0], STREAM_IN);
+	EXPECT_EQ(0, TURN(0));
+	ASSERT_EQ(0, tell(self->pair[1], "early"));
+	EXPECT_EQ(1, flush_ring(&self->q));
+	ukevent_fds_stream(&self->fds, self->pair[0], STREAM_OFF);
+	EXPECT_BYTES(0, self->pair[0], "early");
+	ASSERT_EQ(0, tell(self->pair[1], "late"));
+	EXPECT_EQ(0, TURN(0));
+	ASSERT_EQ(1, read(self->pair[0], &c, 1));
+	EXPECT_EQ('l', c);
+	ukevent_fds_stream(&self->fds, self->pair[0], STREAM_IN);
+	EXPECT_BYTES(UKEVENT_FOREVER, self->pair[0], "ate");
+}
+
+/* Set without RECV at once, and what the ring has taken: the rest is in the socket. */
+TEST_F(streams, handed_over)
+{
+	char rest[8];
+	__u32 release;
+
+	ukevent_fds_stream(&self->fds, self->pair[0], STREAM_IN);
+	ukevent_fds_set(&self->fds, self->other[0], EV_IN);
+	EXPECT_EQ(0, TURN(0));
+	ASSERT_EQ(0, tell(self->pair[1], "early"));
+	EXPECT_EQ(1, flush_ring(&self->q));
+	ASSERT_EQ(0, say(self->other[1]));
+	memset(&counted, 0, sizeof(counted));
+	ukevent_fds_stream(&self->fds, self->pair[0], STREAM_OFF);
+	EXPECT_EQ(0, ukevent_fds_now(&self->fds, self->pair[0]));
+	ASSERT_EQ(0, tell(self->pair[1], "late"));
+	ASSERT_GE(ukevent_fds_take(&self->fds, self->ev, NR_FDS), 1);
+	EXPECT_EQ((__u64)self->pair[0], self->ev[0].cookie);
+	ASSERT_TRUE(has_text(&self->q, self->ev, "early"));
+	release = KEVENT_STREAM_RELEASE(self->ev[0].data[1]);
+	EXPECT_CALLS(1, 0, 1);
+	ASSERT_EQ(4, read(self->pair[0], rest, sizeof(rest)));
+	EXPECT_EQ(0, memcmp("late", rest, 4));
+	/* What is level is told again, and the bytes are given back. */
+	EXPECT_TOLD(UKEVENT_FOREVER, self->other[0], EV_IN);
+	EXPECT_EQ(release, __atomic_load_n(self->q.release, __ATOMIC_RELAXED));
+}
+
+/* A number goes from one type to the other, with the interest of before ended by id. */
+TEST_F(streams, changes_type)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ukevent_fds_stream(&self->fds, self->pair[0], STREAM_IN);
+		ASSERT_EQ(0, tell(self->pair[1], "taken"));
+		EXPECT_BYTES(UKEVENT_FOREVER, self->pair[0], "taken");
+		ukevent_fds_remove(&self->fds, self->pair[0]);
+		ukevent_fds_set(&self->fds, self->pair[0], EV_IN);
+		EXPECT_EQ(0, TURN(0));
+		ASSERT_EQ(0, say(self->pair[1]));
+		EXPECT_TOLD(UKEVENT_FOREVER, self->pair[0], EV_IN);
+		ASSERT_EQ(0, hear(self->pair[0]));
+		ukevent_fds_remove(&self->fds, self->pair[0]);
+	}
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(0, flush_ring(&self->q));
+}
+
+/* Bytes of a socket that was removed are nobody's, and do not stay in the area. */
+TEST_F(streams, stale)
+{
+	int i;
+
+	for (i = 0; i < 2 * KEVENT_MIN_DATA_SIZE / 256; i++) {
+		ukevent_fds_stream(&self->fds, self->pair[0], STREAM_IN);
+		EXPECT_EQ(0, TURN(0));
+		ASSERT_EQ(0, tell(self->pair[1], "lost"));
+		EXPECT_EQ(1, flush_ring(&self->q));
+		ukevent_fds_remove(&self->fds, self->pair[0]);
+		EXPECT_EQ(0, TURN(0));
+	}
+	ukevent_fds_stream(&self->fds, self->pair[0], STREAM_IN);
+	ASSERT_EQ(0, tell(self->pair[1], "found"));
+	EXPECT_BYTES(UKEVENT_FOREVER, self->pair[0], "found");
+}
+
+/* Who removes while it is told of sends does not lose what the turn added before. */
+TEST_F(streams, unsent_removes)
+{
+	static char much[1 << 20];
+
+	ukevent_fds_stream(&self->fds, self->pair[0], STREAM_IN);
+	EXPECT_EQ(0, TURN(0));
+	ukevent_fds_set(&self->fds, self->other[0], EV_IN);
+	self->unsent.remove = self->pair[0];
+	ASSERT_EQ(0, ukevent_io_send(&self->fds.io, self->pair[0], much, sizeof(much), 0, 0));
+	/* It does not sleep. */
+	EXPECT_EQ(0, TURN(UKEVENT_FOREVER));
+	EXPECT_EQ(1, self->unsent.nr);
+	EXPECT_GT(self->unsent.result, 0);
+	self->unsent.remove = -1;
+	ASSERT_EQ(0, say(self->other[1]));
+	EXPECT_TOLD(0, self->other[0], EV_IN);
+	ukevent_fds_remove(&self->fds, self->other[0]);
+	EXPECT_EQ(0, TURN(0));
+	/* Without its id it would be watched for ever. */
+	EXPECT_EQ(0, flush_ring(&self->q));
 }
 
 TEST_HARNESS_MAIN

@@ -122,10 +122,12 @@ static int descriptors(struct ukevent_queue *q)
 	ukevent_fds_set(&fds, ends[0], KEVENT_SOCK_RECV);
 	if (ukevent_fds_now(&fds, ends[0]) != -ENOTSOCK)
 		return -EPROTO;
-	ukevent_fds_set(&fds, ends[0], KEVENT_SOCK_RECV);
+	ukevent_fds_stream(&fds, ends[0], KEVENT_STREAM_RECV);
 	ukevent_fds_remove(&fds, ends[0]);
 	close(ends[0]);
 	close(ends[1]);
+	if (ukevent_fds_take(&fds, ev, 4))
+		return -EPROTO;
 	return ukevent_fds_turn(&fds, ev, 4, 0) || told != 1 ? -EPROTO : 0;
 }
 
