@@ -4,8 +4,9 @@ import statistics
 import sys
 
 # What a program enters the kernel for: to wait, and to say what it waits for.  Of these
-# the load uses poll(2), and says how often.
-WAITS = ("epoll_wait", "epoll_pwait", "epoll_pwait2", "kevent_wait", "poll")
+# the load uses poll(2), and says how often.  kevent_send() sends what there is and waits,
+# in one.
+WAITS = ("epoll_wait", "epoll_pwait", "epoll_pwait2", "kevent_wait", "kevent_send", "poll")
 CHANGES = ("epoll_ctl", "kevent_ctl")
 
 
@@ -69,6 +70,8 @@ def main():
             print("%-9s %-4s %-12s %5d %8.3f %8.3f %8.3f %7.3f %7.3f %8.3f %s" % (
                 program, load, api, vcpus, waits, changes, both, min(span), max(span), every,
                 "%12.0f" % insns if vcpus == 1 else "%12s" % "-"))
+            if api == "kevent-io" and load == "kept" and every >= 1:
+                sys.exit("measure.py: %s on %s enters the kernel for each request" % (program, api))
 
 
 main()

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # measure.sh: what a request costs memcached, redis, lighttpd and an echo server on libuv
 # on kevent, beside epoll; with connections that are kept, and with one for each request.
+# Fails if redis, where the kernel receives and sends (kevent-io), is entered for each.
 #
 # By the method of bench/measure.sh: a plugin of the emulator counts between marks that
 # the load makes.  Twice: with one vCPU, where a run repeats exactly and instructions are

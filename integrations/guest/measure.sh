@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154
-# Each server on epoll and on kevent under 32 connections, between two marks.  The host counts, see ../measure.sh, and looks for the lines MEASURED, which are
-# in the order of the marks.
+# Each server on epoll and on kevent, redis as kevent-io too, under 32 connections,
+# between two marks.  The host counts, see ../measure.sh, and looks for the lines
+# MEASURED, which are in the order of the marks.
 # shellcheck source=integrations/guest/common.sh
 . /integrations/common.sh
 mkdir -p /tmp/www
@@ -42,6 +43,7 @@ for api in epoll kevent kevent-hints; do
 done
 for api in epoll kevent; do
 	measured redis $api 6399 redis $here/redis-$api/src/redis-server --port 6399 --bind 127.0.0.1 --save '' --appendonly no --dir /tmp
+	[[ $api = epoll ]] || measured redis kevent-io 6399 redis $here/redis-kevent/src/redis-server --kevent-io yes --port 6399 --bind 127.0.0.1 --save '' --appendonly no --dir /tmp
 	handler=$api
 	[[ $api = kevent ]] || handler=linux-sysepoll
 	cat >/tmp/measured.conf <<-END_CONF

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# build.sh DIR: redis from Debian's source with our patch in DIR/redis-epoll and
+# build.sh DIR: redis from Debian's source with our patches in DIR/redis-epoll and
 # DIR/redis-kevent, the same but for the back-end of its event loop, and its tests.
 . "$(dirname "$0")/../../scripts/lib.sh"
 
 dir=$1
-source=$("$TOP/integrations/source.sh" redis 7.0 "$TOP/integrations/redis/kevent.patch")
+patches=("$TOP"/integrations/redis/{kevent,io}.patch)
+source=$("$TOP/integrations/source.sh" redis 7.0 "${patches[@]}")
 # What was built of another version is not looked at.
 work=$OUT/integrations/$(basename "$source")
 programs=(redis-server redis-cli redis-benchmark redis-check-aof redis-check-rdb redis-sentinel)
@@ -15,17 +16,18 @@ build_epoll()
 		make -C "$work/epoll/src" -j"$JOBS" CC="ccache gcc" MALLOC=libc "${programs[@]}" &&
 		make -C "$work/epoll/tests/modules" -j"$JOBS" CC="ccache gcc" LD=gcc eventloop.so
 }
-# All but the event loop is as it was built; CC is no setting that its Makefile looks at.
+# All but what knows of the event loop is as it was built; CC is no setting that its
+# Makefile looks at.
 build_kevent()
 {
 	rsync -a "$work/epoll/" "$work/kevent/" &&
-		rm -f "$work/kevent/src/ae.o" "${programs[@]/#/$work/kevent/src/}" &&
+		rm -f "$work"/kevent/src/{ae,config,connection,server}.o "${programs[@]/#/$work/kevent/src/}" &&
 		make -C "$work/kevent/src" -j"$JOBS" MALLOC=libc "${programs[@]}" \
 			CC="ccache gcc -DHAVE_KEVENT_RING -I$TOP/include/uapi -I$TOP/tools/lib/kevent"
 }
 
 command -v rsync >/dev/null || die "integrations: rsync is missing"
-stamp="$source $(digest "$0" "$TOP/integrations/redis/kevent.patch" "$TOP"/tools/lib/kevent/*.h "$TOP/include/uapi/linux/kevent.h")"
+stamp="$source $(digest "$0" "${patches[@]}" "$TOP"/tools/lib/kevent/*.h "$TOP/include/uapi/linux/kevent.h")"
 if [[ ! -f $work/stamp || $(<"$work/stamp") != "$stamp" ]]; then
 	mkdir -p "$work/epoll" "$work/kevent"
 	rm -f "$work/stamp"
