@@ -49,10 +49,18 @@ if [[ ${PROG:-} ]]; then
 	rm -rf "$top"
 	mkdir -p "$top/prog" "$logs"
 	cp "$PROG" "$top/prog/run"
-	# A program that is linked statically has none.
-	{ ldd "$PROG" 2>/dev/null | grep -o '/[^ ]*' || true; } | while read -r library; do
-		mkdir -p "$top$(dirname "$library")"
-		cp -L "$library" "$top$library"
+	# Libraries by the names it asks for, wherever they are here; the loader where it says.
+	# A program that is linked statically has none, and libkevent the guest has.
+	{ ldd "$PROG" 2>/dev/null || true; } | while read -r name arrow path _; do
+		if [[ $arrow = '=>' && $path = /* ]]; then
+			mkdir -p "$top/prog/lib"
+			cp -L "$path" "$top/prog/lib/$name"
+		elif [[ $arrow = '=>' && ! -e $OUT/user/library/usr/lib/$name ]]; then
+			die "PROG=$PROG needs $name, which is not found here: LD_LIBRARY_PATH=dir says where it is"
+		elif [[ $name = /* ]]; then
+			mkdir -p "$top$(dirname "$name")"
+			cp -L "$name" "$top$name"
+		fi
 	done
 	if [[ ${ARGS:-} ]]; then xargs -n 1 printf '%s\n' <<<"$ARGS"; fi >"$top/prog/args"
 	# Behind each other in one file, two archives are one initramfs.
