@@ -27,6 +27,7 @@ help:
 	@echo 'VARIANT=name        kernel for run, shell, kernel (plain; kasan, kcsan ...)'
 	@echo 'VARIANTS="names"    for make test ("plain plain32 kasan"; 32: 32-bit programs)'
 	@echo 'TESTS=kevent:name   single tests'
+	@echo 'CASES="files"       for make bench-native: lists of cases (bench/cases-native)'
 	@echo 'STALL=seconds       without news from a guest, until it counts as hanging'
 	@echo 'BOOT_TIMEOUT=, NMI_TIMEOUT=, TIMEOUT=seconds   likewise, see README.md'
 	@echo 'KSRC=dir-or-tar     another kernel source than the package linux-source-6.12'

@@ -11,7 +11,7 @@
 . "$(dirname "$0")/lib.sh"
 
 read -ra variants <<<"${VARIANTS:-plain plain32 kasan}"
-packages=(build test)
+packages=(build test bench)
 for variant in "${variants[@]}"; do
 	check_variants "${variant%32}"
 done
@@ -64,6 +64,11 @@ for variant in "${variants[@]}"; do
 			count "$LOGS/http-$variant-$mode/counts"
 		done
 	fi
+	if [[ ! ${TESTS:-} && $variant = plain && -f $OUT/initramfs.gz ]]; then
+		rm -f "$LOGS/prog/counts"
+		"$TOP/scripts/prog-test.sh" || true
+		count "$LOGS/prog/counts"
+	fi
 done
 
 unset KEVENT_BITS
@@ -94,7 +99,7 @@ fi
 if [[ ${INTEGRATIONS:-} ]]; then
 	rm -f "$LOGS/integrations/counts"
 	if [[ -f $OUT/plain/bzImage ]]; then
-		KEVENT_NO_BUILD=1 SHORT=1 PROGRAMS=${PROGRAMS:-wakeup python memcached} "$TOP/integrations/run.sh" || true
+		KEVENT_NO_BUILD=1 SHORT=1 PROGRAMS=${PROGRAMS:-wakeup samples python memcached} "$TOP/integrations/run.sh" || true
 	else
 		echo "FAILED INTEGRATION: there is no plain kernel to run them on"
 	fi
