@@ -5,7 +5,7 @@
  *   entries: 64 produced: 12 consumed: 10 pending: 0 interests: 3
  *   backlog: 0 deferred: 0 recheck: 1
  *   waits: 5 sleeps: 3 ctls: 2 triggers: 0 left_out: 1 held_back: 0
- *   id: 4294967297 type: poll ident: 7 events: 1 cookie: 55d0 flags: 2
+ *   id: 4294967297 type: poll ident: 7 events: 19 cookie: 55d0 flags: 2
  *   id: 8589934593 type: timer ident: 1 events: 1 cookie: 0 flags: 1 clock: 1 left: 9876543 ...
  *
  * id and numbers in decimal, events, cookie and flags in hex, times in ns.  What
@@ -25,7 +25,7 @@ static void kevent_show(struct seq_file *m, const struct kevent *k)
 	seq_printf(m, "id: %llu type: %s ident: %llu events: %x cookie: %llx flags: %x",
 		   k->id, ops->name, kevent_ident(k),
 		   k->events & ops->valid_events, k->cookie,
-		   k->flags & KEVENT_F_USER);
+		   k->flags & (KEVENT_F_USER | KEVENT_F_DISABLED));
 	/* What is being attached has nothing to show yet. */
 	if (ops->show && !(k->flags & KEVENT_F_BUSY))
 		ops->show(k, m);

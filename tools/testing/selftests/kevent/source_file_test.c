@@ -864,7 +864,7 @@ TEST_F(fdinfo, interests)
 	EXPECT_STREQ("user", l.type);
 	EXPECT_EQ(9ULL, l.ident);
 	EXPECT_EQ((__u32)TRIGGERED, l.events);
-	EXPECT_EQ(KEVENT_DISPATCH | KEVENT_WANT_LAST, l.flags);
+	EXPECT_EQ(KEVENT_DISPATCH | KEVENT_WANT_LAST | KEVENT_START_DISABLED, l.flags);
 	EXPECT_STREQ(" count: 2", l.rest);
 
 	ASSERT_EQ(0, next_line(info, &l));
