@@ -19,7 +19,7 @@ lib.ukevent_strerror.restype = ctypes.c_char_p
 def watch(sock, events):
     """The cookie is the descriptor, and the close of that ends the interest."""
     fd = sock.fileno()
-    error = lib.ukevent_add_socket(queue, fd, events, 0, LEVEL, u64(fd))
+    error = lib.ukevent_add_socket(queue, fd, events, LEVEL, u64(fd))
     if error:
         sys.exit(lib.ukevent_strerror(2, error).decode())
     sock.setblocking(False)

@@ -19,6 +19,9 @@ tmp=$(mktemp -d)
 pids=
 # shellcheck disable=SC2086
 trap '[ -z "$pids" ] || kill -9 $pids 2>/dev/null; rm -rf "$tmp"' EXIT
+trap 'exit 1' INT TERM
+# Descriptors of the servers are counted, and these would be inherited.
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 
 # within COMMAND...: tried until it succeeds
 within()
@@ -44,16 +47,18 @@ has() { grep -qF -- "$2" "$tmp/$1"; }
 nr_fds() { [ "$(ls "/proc/$1/fd" | wc -l)" -eq "$2" ]; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
-# serve PROGRAM PORT ARGUMENT...: in the background, its pid in $pid; without what the
-# runner of the tests, and we, have open, for nr_fds
+# serve PROGRAM PORT ARGUMENT...: in the background, its pid in $pid
 serve()
 {
 	name=$1 port=$2
 	shift 2
-	"$dir/$name" "$port" "$@" >"$tmp/log" 2>&1 3>&- 4>&- 5>&- &
+	"$dir/$name" "$port" "$@" >"$tmp/log" 2>&1 &
 	pid=$!
 	pids="$pids $pid"
-	within listens || { sed 's/^/# /' "$tmp/log"; return 1; }
+	if ! within listens || gone "$pid"; then
+		sed 's/^/# /' "$tmp/log"
+		return 1
+	fi
 }
 # 0A: LISTEN, which says more than a connection, as that is one the server has to end.
 listens() { grep -qE "^ *[0-9]+: 0100007F:$(printf '%04X' "$port") 00000000:0000 0A" /proc/net/tcp; }
@@ -99,21 +104,28 @@ loop_server_jobs()
 	stop
 }
 
-# Who says nothing is disconnected.
-loop_server_idle()
+# A client, $client, that has more to say: by descriptor 5.
+half_request()
 {
-	echo page >"$tmp/page"
-	serve loop-server 27704 "$tmp/page" 200 || return
 	mkfifo "$tmp/keys"
 	nc 127.0.0.1 "$port" <"$tmp/keys" >/dev/null &
 	client=$!
 	pids="$pids $client"
 	exec 5>"$tmp/keys"
+	rm "$tmp/keys"
 	printf 'GET ' >&5
+}
+
+# Who says nothing is disconnected.
+loop_server_idle()
+{
+	echo page >"$tmp/page"
+	serve loop-server 27704 "$tmp/page" 200 || return
+	half_request
 	within gone $client || return
 	exec 5>&-
-	rm "$tmp/keys"
-	same "page" "$(get /)" page || return
+	# Who is slow itself may be disconnected as well.
+	within page_is page || return
 	stop
 }
 
@@ -122,11 +134,7 @@ loop_server_end()
 {
 	echo page >"$tmp/page"
 	serve loop-server 27705 "$tmp/page" 3600000 || return
-	mkfifo "$tmp/keys"
-	nc 127.0.0.1 "$port" <"$tmp/keys" >/dev/null &
-	client=$!
-	exec 5>"$tmp/keys"
-	printf 'GET ' >&5
+	half_request
 	within nr_fds $pid 6 || return
 	same "sum" "$(get /sum/10)" "sum 55" || return
 	kill -TERM $pid
@@ -134,7 +142,6 @@ loop_server_end()
 	same "exit status" $? 0 || return
 	wait $client
 	exec 5>&-
-	rm "$tmp/keys"
 }
 
 loop_server_frees()
@@ -207,7 +214,9 @@ watch_dirs()
 	rmdir "$tmp/a" "$tmp/b"
 	wait $pid
 	same "exit status" $? 0 || return
-	has told "$tmp/a: DELETE_SELF" && has told "$tmp/b: DELETE_SELF"
+	for d in a b; do
+		grep -q "^$tmp/$d: .*DELETE_SELF" "$tmp/told" || { echo "# no end of $d"; return 1; }
+	done
 }
 
 noring()
