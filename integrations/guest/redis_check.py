@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """redis_check.py PORT: what a server does with a connection, where its own tests do not look:
-pieces and ends of streams, slow readers, more clients than one array has room for, the debugger
-that reads by itself.  Prints how many checks were made; ends with the first that fails."""
+pieces and ends of streams, slow readers, more clients than one array has room for, a client that
+becomes a replica, the debugger, which reads by itself.  Prints how many checks were made; ends
+with the first that fails."""
 import socket
 import struct
 import sys
@@ -155,7 +156,34 @@ def debugger():
     sock.close()
 
 
-CHECKS = (pipeline_then_end, byte_by_byte, large_values, many_clients, subscribers, closes, debugger)
+def replica():
+    """A client that becomes one: the file, some megabytes, to a slow reader, then the stream."""
+    sock, other = dial(), dial()
+    other.sendall(command(b"DEBUG", b"POPULATE", b"20000", b"check", b"200"))
+    take(other, b"+OK\r\n")
+    sock.sendall(command(b"SYNC"))
+    while sock.recv(1) != b"$":
+        pass
+    size = b""
+    while not size.endswith(b"\r\n"):
+        size += sock.recv(1)
+    got = 0
+    while got < int(size):
+        data = sock.recv(min(65536, int(size) - got))
+        assert data and (got or data.startswith(b"REDIS")), "no file of %r" % size
+        got += len(data)
+    for i in range(1000):
+        other.sendall(command(b"SET", b"check:replica", b"%d" % i))
+    take(other, b"+OK\r\n" * 1000)
+    took = take_until(sock, command(b"SET", b"check:replica", b"999"))
+    assert took.count(b"check:replica") == 1000, "a stream with a hole"
+    other.sendall(command(b"FLUSHALL"))
+    take(other, b"+OK\r\n")
+    sock.close()
+    other.close()
+
+
+CHECKS = (pipeline_then_end, byte_by_byte, large_values, many_clients, subscribers, closes, debugger, replica)
 for check in CHECKS:
     try:
         check()
