@@ -64,8 +64,8 @@ serve()
 listens() { grep -qE "^ *[0-9]+: 0100007F:$(printf '%04X' "$port") 00000000:0000 0A" /proc/net/tcp; }
 stop() { kill -9 "$pid"; wait "$pid" 2>/dev/null; true; }
 
-echo_of() { printf '%s\n' "$1" | nc 127.0.0.1 "$port"; }
-get() { wget -q -O - "http://127.0.0.1:$port$1"; }
+echo_of() { printf '%s\n' "$1" | timeout 600 nc 127.0.0.1 "$port"; }
+get() { timeout 600 wget -q -O - "http://127.0.0.1:$port$1"; }
 
 tiny_server()
 {
@@ -167,7 +167,7 @@ pool_server_others_go_on()
 	# It is there when it is open at both ends.
 	exec 6>"$tmp/fifo"
 	same "the other" "$(echo_of "$tmp/file")" 5 || return
-	same "once more" "$(printf '%s\n%s\n' "$tmp/file" "$tmp/none" | nc 127.0.0.1 "$port" | tr '\n' ' ')" "5 -1 " || return
+	same "once more" "$(printf '%s\n%s\n' "$tmp/file" "$tmp/none" | timeout 600 nc 127.0.0.1 "$port" | tr '\n' ' ')" "5 -1 " || return
 	same "the first, as yet" "$(cat "$tmp/late")" "" || return
 	printf 123 >&6
 	exec 6>&-
