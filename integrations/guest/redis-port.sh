@@ -84,6 +84,15 @@ for api in "${modes[@]}"; do
 	passed "redis-port $api"
 done
 
+# I/O threads read and write by themselves: then it has no effect, and says so.
+if [[ ${modes[*]} = *-io* ]] && server kevent-io --io-threads 4 --io-threads-do-reads yes; then
+	uses kevent
+	grep -q 'kevent-io has no effect' /tmp/redis-kevent-io.log || fail "redis-port kevent-io: no word of threads"
+	$here/load -p $port -c 32 -n 2000 redis >/tmp/out 2>&1 || fail "redis-port kevent-io: load with I/O threads: $(</tmp/out)"
+	stop
+	passed "redis-port kevent-io with I/O threads"
+fi
+
 # A kernel without it: redis says so and ends.
 echo 2 >/proc/sys/kernel/kevent_disabled
 if timeout 20 $here/redis-kevent/src/redis-server --port $port --save '' >/tmp/out 2>&1; then
@@ -107,7 +116,8 @@ for api in "${modes[@]}"; do
 	sed 's/\x1b\[[0-9;]*m//g' /tmp/suite.$api | grep -aE '^\[(err|exception)\]' | sed 's/ in tests.*//; s/ (.*//' | sort -u >/tmp/bad.$api
 	ok=$(sed 's/\x1b\[[0-9;]*m//g' /tmp/suite.$api | grep -acE '^\[ok\]')
 	report redis-suite $api "$ok ok, $(wc -l </tmp/bad.$api) errors, exit status $status"
-	((ok > 0)) || { fail "redis-suite $api ran no test"; tail -n 20 /tmp/suite.$api; }
+	((ok > 0)) || fail "redis-suite $api ran no test"
+	((status == 0)) || tail -n 20 /tmp/suite.$api
 	counts[$api]=$ok
 	[[ $api != epoll ]] || continue
 	new=$(comm -13 /tmp/bad.epoll /tmp/bad.$api)
