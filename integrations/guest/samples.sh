@@ -21,13 +21,14 @@ passed samples timer.py without kevent
 server()
 {
 	local i
-	python3.11 $here/tiny-server.py "$1" >/tmp/out 2>&1 &
+	rm -f /tmp/ready
+	python3.11 $here/tiny-server.py "$1" >/tmp/ready 2>&1 &
 	pid=$!
 	for ((i = 0; i < 3000; i++)); do
-		if [[ -s /tmp/out ]]; then break; fi
+		if [[ -s /tmp/ready ]]; then break; fi
 		sleep 0.1
 	done
-	[[ $(</tmp/out) = ready ]] || fail "samples tiny-server.py: $(</tmp/out)"
+	[[ $(</tmp/ready) = ready ]] || fail "samples tiny-server.py: $(</tmp/ready)"
 }
 nr_fds() { local all=("/proc/$pid/fd/"*); echo ${#all[@]}; }
 
