@@ -102,7 +102,7 @@ grep -q 'Failed creating the event loop' /tmp/out || fail "redis-port kevent: no
 echo 0 >/proc/sys/kernel/kevent_disabled
 passed "redis-port without kevent"
 
-declare -A counts
+declare -A counts ended_with
 : >/tmp/bad.epoll
 for api in "${modes[@]}"; do
 	[[ ${tests[*]} ]] || continue
@@ -113,15 +113,17 @@ for api in "${modes[@]}"; do
 	for test in "${tests[@]}"; do args+=(--single "$test"); done
 	timeout "${REDIS_TIMEOUT:-2400}" tclsh8.6 tests/test_helper.tcl --clients 1 --timeout 900 "${args[@]}" >/tmp/suite.$api 2>&1
 	status=$?
-	sed 's/\x1b\[[0-9;]*m//g' /tmp/suite.$api | grep -aE '^\[(err|exception)\]' | sed 's/ in tests.*//; s/ (.*//' | sort -u >/tmp/bad.$api
+	sed 's/\x1b\[[0-9;]*m//g' /tmp/suite.$api | grep -aE '^\[(err|exception|TIMEOUT)\]' | sed 's/ in tests.*//; s/ (.*//' | sort -u >/tmp/bad.$api
 	ok=$(sed 's/\x1b\[[0-9;]*m//g' /tmp/suite.$api | grep -acE '^\[ok\]')
 	report redis-suite $api "$ok ok, $(wc -l </tmp/bad.$api) errors, exit status $status"
 	((ok > 0)) || fail "redis-suite $api ran no test"
 	((status == 0)) || tail -n 20 /tmp/suite.$api
-	counts[$api]=$ok
+	counts[$api]=$ok ended_with[$api]=$status
 	[[ $api != epoll ]] || continue
+	[[ ${counts[epoll]:-} ]] || { fail "redis-suite $api: without epoll (REDIS_MODES) there is nothing to judge it by"; continue; }
+	((status == 0 || ended_with[epoll] != 0)) || fail "redis-suite: only on $api it ends with status $status"
 	new=$(comm -13 /tmp/bad.epoll /tmp/bad.$api)
-	[[ ! $new ]] || { fail "redis-suite: only on $api: $new"; grep -aA20 -E '\[(err|exception)\]' /tmp/suite.$api | head -n 60; }
+	[[ ! $new ]] || { fail "redis-suite: only on $api: $new"; grep -aA20 -E '\[(err|exception|TIMEOUT)\]' /tmp/suite.$api | head -n 60; }
 	((ok >= counts[epoll])) || { fail "redis-suite: fewer tests on $api"; tail -n 30 /tmp/suite.$api; }
 done
 passed "redis-suite"
