@@ -3,7 +3,8 @@
 # without the overlay, and what comes of it is the overlay; checkpatch has nothing to
 # say; what is new or changed builds at each patch without a warning, with and without
 # CONFIG_KEVENT.
-#   SHORT   set: compile at every fifth patch and at the last, and link nothing
+#   SHORT   set: without CONFIG_KEVENT at every fifth patch and at the last only, and link
+#           nothing
 . "$(dirname "$0")/lib.sh"
 . "$TOP/scripts/objects.sh"
 
@@ -107,10 +108,10 @@ n=0 linked=
 for commit in "${commits[@]}"; do
 	n=$((n + 1))
 	name=$(printf '%02d' $n)
-	if [[ ${SHORT:-} ]] && ((n % 5 && n < ${#commits[@]})); then continue; fi
 	progress "patch $n of ${#commits[@]}: $(amgit log -1 --format=%s "$commit")"
 	prefix "$commit"
 	for kevent in y n; do
+		if [[ ${SHORT:-} && $kevent = n ]] && ((n % 5 && n < ${#commits[@]})); then continue; fi
 		set_tree "$kevent" objects
 		logged "series/$name-$kevent-config" configure
 		if [[ $kevent = n ]]; then logged "series/$name-n-change" change KEVENT=n; fi
