@@ -38,11 +38,11 @@ us()
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 
 step "prog: a program outside of the tree, by the library that is installed"
-install_library() { make -C "$TOP/tools/lib/kevent" OUT="$OUT/libkevent" PREFIX=/usr DESTDIR="$tmp/root" install; }
+install_library() { make -C "$TOP/tools/lib/kevent" OUT="$OUT/libkevent" PREFIX=/usr DESTDIR="$tmp/dest" install; }
 build_program()
 {
 	cd "$tmp"
-	export PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 PKG_CONFIG_SYSROOT_DIR=$tmp/root PKG_CONFIG_LIBDIR=$tmp/root/usr/lib/pkgconfig
+	export PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 PKG_CONFIG_SYSROOT_DIR=$tmp/dest PKG_CONFIG_LIBDIR=$tmp/dest/usr/lib/pkgconfig
 	# Its flags are words.
 	# shellcheck disable=SC2046
 	gcc -Wall -Wextra -Werror -pthread -o "$tmp/prog" prog-test.c $(pkg-config --cflags --libs libkevent)

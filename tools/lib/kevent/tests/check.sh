@@ -133,9 +133,9 @@ test_install()
 	{
 		make -C .. OUT="$tmp/dist" UAPI="$uapi" dist &&
 		tar -C "$tmp" -xf "$tmp"/dist/libkevent-*.tar.gz &&
-		make -C "$tmp"/libkevent-* PREFIX=/usr DESTDIR="$tmp/root" install
+		make -C "$tmp"/libkevent-* PREFIX=/usr DESTDIR="$tmp/dest" install
 	} >"$tmp/log" 2>&1 || { cat "$tmp/log"; return 1; }
-	(cd "$tmp/root/usr" && find . -path ./share/man -prune -o ! -type d -print) >"$tmp/installed"
+	(cd "$tmp/dest/usr" && find . -path ./share/man -prune -o ! -type d -print) >"$tmp/installed"
 	cat >"$tmp/expected" <<-'END'
 		./include/kevent/linux/kevent.h
 		./include/kevent/ukevent.h
@@ -150,13 +150,13 @@ test_install()
 		./lib/pkgconfig/libkevent.pc
 	END
 	same "expected and installed" "$tmp/expected" "$tmp/installed" || return 1
-	readelf -d "$tmp/root/usr/lib/libkevent.so" | grep 'SONAME.*\[libkevent.so.1\]' >/dev/null || return 1
+	readelf -d "$tmp/dest/usr/lib/libkevent.so" | grep 'SONAME.*\[libkevent.so.1\]' >/dev/null || return 1
 	for page in man2/kevent_send.2 man3/ukevent_turn.3 man3/ukevent_next.3 man7/kevent.7; do
-		[ -s "$tmp/root/usr/share/man/$page" ] || { echo "no $page"; return 1; }
+		[ -s "$tmp/dest/usr/share/man/$page" ] || { echo "no $page"; return 1; }
 	done
 }
 
-test_examples_compile() { CC=$CC sh examples.sh "$tmp/root" "$tmp/examples"; }
+test_examples_compile() { CC=$CC sh examples.sh "$tmp/dest" "$tmp/examples"; }
 
 # With the kernel's header that the system has, under any name.
 test_headers_together()
@@ -164,7 +164,7 @@ test_headers_together()
 	mkdir -p "$tmp/system"
 	sed 's/_UAPI_/_/' "$uapi/linux/kevent.h" >"$tmp/system/kevent_of_system.h"
 	printf '#include <kevent_of_system.h>\n#include <ukevent_data.h>\n' >"$tmp/t.c"
-	$CC -Werror -fsyntax-only -I"$tmp/system" -I"$tmp/root/usr/include/kevent" "$tmp/t.c"
+	$CC -Werror -fsyntax-only -I"$tmp/system" -I"$tmp/dest/usr/include/kevent" "$tmp/t.c"
 }
 
 # C++ programs link what is not in line.
