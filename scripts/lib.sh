@@ -91,3 +91,6 @@ silent()
 
 # digest FILE...: one checksum over names and contents, the same wherever this is
 digest() { (cd "$TOP" && sha256sum "${@/#"$TOP/"/}") | sha256sum | cut -c1-16; }
+
+# of localhost, for a guest's web server
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }

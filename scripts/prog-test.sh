@@ -35,7 +35,7 @@ us()
 	timeout "${TIMEOUT:-3600}" make --no-print-directory -C "$TOP" "$@" PORT="$port" </dev/null >"$log" 2>&1 || status=$?
 	printf 'make: %d\n' $status >>"$log"
 }
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 
 step "prog: a program outside of the tree, by the library that is installed"
 install_library() { make -C "$TOP/tools/lib/kevent" OUT="$OUT/libkevent" PREFIX=/usr DESTDIR="$tmp/dest" install; }

@@ -11,7 +11,7 @@ serve()
 	mkdir -p "$logs"
 	rm -rf "${logs:?}"/*
 	if [[ $2 != plain ]]; then mem=3G; fi
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	port=$(free_port)
 	step "$1: booting, logs in $(short "$logs")/"
 
 	mkfifo "$logs/keys"
