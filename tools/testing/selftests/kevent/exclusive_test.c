@@ -1253,20 +1253,6 @@ FIXTURE_TEARDOWN(untold)
 
 #define FOREIGN		77
 
-/* Runs on one processor only, and before all others of it, or again as usual. */
-static int alone_on_cpu(int alone)
-{
-	struct sched_param param = { .sched_priority = alone };
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	if (alone && sched_setaffinity(0, sizeof(set), &set))
-		return -errno;
-	return sched_setscheduler(0, alone ? SCHED_FIFO : SCHED_OTHER, &param) ?
-	       -errno : 0;
-}
-
 /* Two records, before the first sleeper runs, which is on this processor. */
 static int two_foreign(struct ukevent_queue *q)
 {
@@ -1299,14 +1285,13 @@ TEST_F(untold, others_hear)
 				KEVENT_EDGE, 1));
 	EXPECT_QUIET(&side[0].q);
 	EXPECT_QUIET(&side[1].q);
-	/* threads inherit where they may run */
-	ASSERT_EQ(0, alone_on_cpu(1));
-	ASSERT_EQ(0, alone_on_cpu(0));
+	if (!may_run_alone())
+		SKIP(return, "no real-time priority");
 	ASSERT_EQ(0, side_sleep(&side[0], 1));
 	ASSERT_EQ(0, waiter_start(&self->second, &side[0].q, 2, NULL));
-	ASSERT_EQ(0, alone_on_cpu(1));
+	ASSERT_EQ(0, run_alone());
 	ret = two_foreign(&side[0].q);
-	ASSERT_EQ(0, alone_on_cpu(0));
+	ASSERT_EQ(0, run_together());
 	ASSERT_EQ(0, ret);
 	ASSERT_EQ(0, side_chosen(side, 1));
 	ASSERT_EQ(2, in_ring(&side[0].q));

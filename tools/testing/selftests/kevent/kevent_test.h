@@ -179,6 +179,27 @@ static inline int stay_here(void)
 	return run_on(sched_getcpu());
 }
 
+/* From here on no other thread of this processor runs, woken or not. */
+static inline int run_alone(void)
+{
+	struct sched_param param = { .sched_priority = 1 };
+
+	return sched_setscheduler(0, SCHED_FIFO, &param) ? -errno : 0;
+}
+
+static inline int run_together(void)
+{
+	struct sched_param param = { .sched_priority = 0 };
+
+	return sched_setscheduler(0, SCHED_OTHER, &param) ? -errno : 0;
+}
+
+/* Binds the caller, and who it starts; can it run_alone() later? */
+static inline bool may_run_alone(void)
+{
+	return !stay_here() && !run_alone() && !run_together();
+}
+
 /* Waits for a child: its exit status, -EFAULT if it was killed. */
 static inline int child_status(pid_t pid)
 {

@@ -31,27 +31,6 @@ static int keep_apart(pthread_t one, pthread_t two)
 	return n < 2 ? -ENODEV : 0;
 }
 
-/* From here on no other thread of this processor runs. */
-static int run_alone(void)
-{
-	struct sched_param param = { .sched_priority = 1 };
-
-	return sched_setscheduler(0, SCHED_FIFO, &param) ? -errno : 0;
-}
-
-static int run_together(void)
-{
-	struct sched_param param = { .sched_priority = 0 };
-
-	return sched_setscheduler(0, SCHED_OTHER, &param) ? -errno : 0;
-}
-
-/* Binds the caller; can it run_alone() later? */
-static int may_run_alone(void)
-{
-	return !stay_here() && !run_alone() && !run_together();
-}
-
 /*
  * An entry with a tail this kernel does not know has its error, and nothing
  * else, written to it.  What the kernel had on its stack came out in its id.

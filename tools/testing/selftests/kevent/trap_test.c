@@ -614,13 +614,13 @@ TEST(wait_queue_dies)
  */
 TEST(two_events_before_a_wake)
 {
-	struct sched_param param = { .sched_priority = 1 };
 	int i, round, fd = eventfd(0, EFD_SEMAPHORE | EFD_NONBLOCK);
 	struct ukevent_queue q[2];
 	struct waiter w[2];
 
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, stay_here());
+	if (!may_run_alone())
+		SKIP(return, "no real-time priority");
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, queue_init(&q[i], 4));
 		ASSERT_EQ(0, add_fd(q[i].fd, fd, EV_IN, KEVENT_EXCLUSIVE, i,
@@ -629,16 +629,12 @@ TEST(two_events_before_a_wake)
 	for (round = 0; round < 20; round++) {
 		for (i = 0; i < 2; i++)
 			ASSERT_EQ(0, waiter_start(&w[i], &q[i], 1, NULL));
-		param.sched_priority = 1;
-		if (sched_setscheduler(0, SCHED_FIFO, &param))
-			SKIP(return, "no real-time priority: %s",
-			     strerror(errno));
+		ASSERT_EQ(0, run_alone());
 		ASSERT_EQ(0, eventfd_add(fd, 1));
 		EXPECT_EQ(0, w[0].done | w[1].done);
 		EXPECT_EQ(1, in_ring(&q[0]) + in_ring(&q[1]));
 		ASSERT_EQ(0, eventfd_add(fd, 1));
-		param.sched_priority = 0;
-		ASSERT_EQ(0, sched_setscheduler(0, SCHED_OTHER, &param));
+		ASSERT_EQ(0, run_together());
 		for (i = 0; i < 2; i++) {
 			EXPECT_EQ(1, waiter_result(&w[i])) TH_LOG("queue %d", i);
 			EXPECT_TAKE(&q[i], i, EV_IN, 0);
@@ -900,7 +896,6 @@ static void *produce(void *arg)
  */
 TEST(consumer_never_waits)
 {
-	struct sched_param param = { .sched_priority = 1 };
 	struct timespec nap = { 0, 300000 };
 	int i, n, rounds = test_loops(3000);
 	__u64 start, counted = 0;
@@ -910,15 +905,13 @@ TEST(consumer_never_waits)
 	struct ukevent ev[32];
 	long before, slept;
 
-	ASSERT_EQ(0, stay_here());
+	if (!may_run_alone())
+		SKIP(return, "no real-time priority");
 	ASSERT_EQ(0, queue_init(&q, 32));
 	ASSERT_EQ(0, add_user(&q, 0, 0, 0));
 	for (i = 0; i < NR_PRODUCERS; i++)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, produce, &f));
-	if (sched_setscheduler(0, SCHED_FIFO, &param)) {
-		__atomic_store_n(&f.stop, 1, __ATOMIC_RELAXED);
-		SKIP(return, "no real-time priority: %s", strerror(errno));
-	}
+	ASSERT_EQ(0, run_alone());
 	start = now_ns(CLOCK_MONOTONIC);
 	before = task_sleeps(getpid());
 	for (i = 0; i < rounds && !test_loops_done(start, RACE_SECONDS); i++) {
@@ -934,8 +927,7 @@ TEST(consumer_never_waits)
 		} while (in_ring(&q));
 	}
 	slept = task_sleeps(getpid()) - before;
-	param.sched_priority = 0;
-	ASSERT_EQ(0, sched_setscheduler(0, SCHED_OTHER, &param));
+	ASSERT_EQ(0, run_together());
 	__atomic_store_n(&f.stop, 1, __ATOMIC_RELAXED);
 	for (n = 0; n < NR_PRODUCERS; n++)
 		pthread_join(thread[n], NULL);
