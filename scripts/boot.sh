@@ -76,6 +76,10 @@ for image in "$OUT"/disks/*; do
 		-device "virtio-blk-pci,drive=$name,serial=$name")
 done
 
+# A busy host stops a processor of the guest for many seconds: that is no stall of RCU,
+# and no lockup.
+patience="rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60"
+
 exec "${wrap[@]}" qemu-system-x86_64 -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$mem" \
 	-nodefaults -no-user-config -display none -no-reboot \
 	-chardev "$tty0,id=tty0" -serial chardev:tty0 "${monitor[@]}" \
@@ -83,4 +87,4 @@ exec "${wrap[@]}" qemu-system-x86_64 -accel "$accel" -cpu "$cpu" -smp "$smp" -m 
 	-netdev "user,id=net0${port:+,hostfwd=tcp:127.0.0.1:$port-:8080}" \
 	-device virtio-net-pci,netdev=net0,romfile= -device virtio-rng-pci "${disks[@]}" \
 	-kernel "$kernel" -initrd "$initrd" \
-	-append "console=ttyS0 panic=-1 oops=panic no_timer_check printk.devkmsg=on $append" "$@"
+	-append "console=ttyS0 panic=-1 oops=panic no_timer_check printk.devkmsg=on $patience $append" "$@"
