@@ -46,6 +46,7 @@
  * @dry: rounds that had nothing to tell
  * @records: taken from the ring
  * @levels: level interests that the kernel may have to look at
+ * @thrown: records were thrown away, for the kernel to look again
  * @entered: the kernel has looked, in this round
  * @told_level: some were of level interests, which others may want to be told, too
  */
@@ -61,6 +62,7 @@ struct ke_call {
 	unsigned int		dry;
 	unsigned int		records;
 	unsigned int		levels;
+	bool			thrown;
 	bool			entered;
 	bool			told_level;
 };
@@ -184,9 +186,9 @@ static bool collect_some(struct ke_call *c, bool fresh)
 		level |= asked && ke_is_level(s);
 	}
 	if (recheck && !other) {
-		/* The kernel looks at them again. */
 		set->sh->level = 1;
 		c->levels += looks;
+		c->thrown = true;
 		return false;
 	}
 	/* One call for all: those that were told last time, too. */
@@ -412,8 +414,8 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 	struct ke_set *set = c->set;
 	const struct ukevent_queue *q = &set->q;
 	bool empty, held, measured;
+	int tries = KE_ROUNDS, ret;
 	uint64_t since = 0;
-	int ret;
 
 	if (set->moved >= 0)
 		return KE_MOVED;
@@ -428,7 +430,11 @@ static int look_once(struct ke_call *c, const struct ke_time *time, const sigset
 		held = ukevent_flush_due(q, 0) || set->sh->skipped >= KE_SKIPS;
 	c->entered = false;
 	if (!empty && (!held || (c->exact && may_recheck(c)))) {
-		collect(c, false);
+		/* What comes meanwhile is older than the kernel's look, too. */
+		do {
+			c->thrown = false;
+			collect(c, false);
+		} while (c->thrown && !ring_is_empty(q) && may_recheck(c) && --tries);
 		if (c->n) {
 			set->sh->skipped += set->sh->level;
 			if (held)
@@ -503,7 +509,7 @@ int ke_wait(struct ke_set *set, int epfd, struct epoll_event *events, int max,
 	/* Who sleeps does not see the index move, and may want to be told, too. */
 	others = __atomic_load_n(&set->sh->sleepers, __ATOMIC_RELAXED) && ret >= 0 &&
 		 (c.told_level || is_pending(&set->q));
-	set->sh->left = ret >= 0 && !ring_is_empty(&set->q);
+	set->sh->left = c.n == max && !ring_is_empty(&set->q);
 	ke_unlock(set);
 	if (ret == KE_MOVED)
 		ke_wake_next(set);
