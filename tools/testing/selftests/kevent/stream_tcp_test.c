@@ -319,13 +319,14 @@ static int take_by_ring(struct stream_queue *s, struct stream *st, __u64 to)
 
 /*
  * N23: one-way bursts of messages.  A reader that never lags must not acknowledge
- * each of them: at most half as many again as with recv().
+ * each of them: at most half as many again as with recv().  Those of the timer come
+ * of a host that is busy.
  */
 TEST_F_TIMEOUT(plain, acknowledgements, 180)
 {
 	enum { WARM = 30, ROUNDS = 100 };
 	static const int bursts[] = { 8, 64 };
-	long acks[2] = {}, start, messages;
+	long acks[2] = {}, start, delayed, messages;
 	size_t b;
 	int i, n, by_ring;
 
@@ -340,9 +341,12 @@ TEST_F_TIMEOUT(plain, acknowledgements, 180)
 				ASSERT_EQ(0, add_stream(&self->s, c.fd, ST_RECV,
 							0, 0, NULL));
 			start = 0;
+			delayed = 0;
 			for (i = 0; i < WARM + ROUNDS; i++) {
-				if (i == WARM)
+				if (i == WARM) {
 					start = segments_out(c.fd);
+					delayed = tcp_ext("DelayedACKs");
+				}
 				for (n = 0; n < bursts[b]; n++, sent += 64) {
 					ASSERT_EQ(0, send_pattern(c.peer, 1,
 								  sent, 64));
@@ -354,6 +358,8 @@ TEST_F_TIMEOUT(plain, acknowledgements, 180)
 			}
 			acks[by_ring] = segments_out(c.fd) - start;
 			ASSERT_LT(0, start);
+			if (delayed >= 0)
+				acks[by_ring] -= tcp_ext("DelayedACKs") - delayed;
 			source_close(&c);
 		}
 		messages = (long)bursts[b] * ROUNDS;
@@ -402,7 +408,8 @@ TEST_F(plain, nagle)
 	}
 	TH_LOG("%ld delayed acknowledgements in %d bursts, with recv() %ld",
 	       delayed[1], ROUNDS, delayed[0]);
-	EXPECT_GE(delayed[0] + ROUNDS / 10, delayed[1]);
+	/* That of the timer for each burst, or a few, as the host is busy. */
+	EXPECT_GE(delayed[0] + ROUNDS / 2, delayed[1]);
 	EXPECT_EQ(NULL, self->st.bad);
 }
 
