@@ -432,7 +432,7 @@ TEST_F_TIMEOUT(bad, read_error, 300)
 	ASSERT_NE(0U, place);
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, dm_load(d, place / 512));
-		ASSERT_EQ(0, make_cold(fd));
+		ASSERT_EQ(0, make_cold_at(fd, bad));
 		transfer_next(&t, fd, i * 1000, TO_END);
 		ASSERT_EQ(0, transfer_run(&q, &t));
 		EXPECT_END(&t, SF_DONE | SF_ERROR, bad - i * 1000, EIO);

@@ -400,7 +400,7 @@ TEST_F_TIMEOUT(fs, array, 600)
 	ASSERT_LE(0, fd);
 	transfer_next(&self->t, fd, 0, TO_END);
 	if (!self->cached) {
-		ASSERT_EQ(0, make_cold(fd));
+		ASSERT_EQ(0, make_cold_at(fd, 0));
 		EXPECT_EQ(-EAGAIN, send_one_entry(&self->q,
 			make_file_send(self->t.s.fd, fd, 0, 20000)));
 		EXPECT_EQ(-EAGAIN, send_one_entry(&self->q,

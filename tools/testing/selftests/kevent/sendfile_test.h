@@ -201,6 +201,20 @@ static inline bool is_cached(int fd, __u64 pos)
 	return there & 1;
 }
 
+/* ... and of the byte at @pos nothing: a page stays while a packet has it. */
+static inline int make_cold_at(int fd, __u64 pos)
+{
+	int tries, ret;
+
+	for (tries = 0; tries < 500; tries++) {
+		ret = make_cold(fd);
+		if (ret || !is_cached(fd, pos))
+			return ret;
+		sleep_ms(20);
+	}
+	return -EBUSY;
+}
+
 static inline void make_warm(int fd, __u64 pos, size_t len)
 {
 	static char buf[65536];
