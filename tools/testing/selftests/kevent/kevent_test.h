@@ -758,6 +758,29 @@ static inline int task_asleep(int tid)
 	return -ETIME;
 }
 
+/*
+ * Waits until a task that was seen asleep has left its processor: it may be on the
+ * way there for long, where a host has stopped that, and is not yet counted as asleep.
+ */
+static inline int task_left(int tid)
+{
+	char path[64], buf[128];
+	int i, ret = task_asleep(tid);
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	for (i = 0; i < TEST_LONG_MS && !ret; i++) {
+		if (read_text(path, buf, sizeof(buf)) <= 0) {
+			/* a system that does not say it */
+			sleep_ms(TEST_SHORT_MS);
+			return 0;
+		}
+		if (strncmp(buf, "running", 7))
+			return 0;
+		sleep_ms(1);
+	}
+	return ret ?: -ETIME;
+}
+
 /* How often the task gave up the processor of its own will. */
 static inline long task_sleeps(int tid)
 {

@@ -631,8 +631,8 @@ TEST_F(waking, own_minimum)
 
 	for (i = 3; i >= 0; i--)
 		ASSERT_EQ(0, waiter_start(&w[i], q, i + 1, NULL));
-	/* seen asleep is not yet counted as asleep */
-	sleep_ms(TEST_SHORT_MS);
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, task_left(w[i].tid));
 	for (next = 0; next < 4; next++) {
 		for (i = next + 1; i < 4; i++)
 			before[i] = task_sleeps(w[i].tid);
@@ -791,9 +791,9 @@ TEST_F(waking, first_come)
 	struct waiter a, b;
 
 	ASSERT_EQ(0, waiter_start(&a, q, 1, NULL));
-	sleep_ms(TEST_SHORT_MS);
+	ASSERT_EQ(0, task_left(a.tid));
 	ASSERT_EQ(0, waiter_start(&b, q, 1, NULL));
-	sleep_ms(TEST_SHORT_MS);
+	ASSERT_EQ(0, task_left(b.tid));
 	ASSERT_EQ(0, fire_timer(q, 1, 51));
 	EXPECT_EQ(1, waiter_result(&a));
 	EXPECT_EQ(0, waiter_done(&b, TEST_SHORT_MS));
