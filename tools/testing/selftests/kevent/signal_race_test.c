@@ -50,6 +50,16 @@ static int block_one(void)
 	return setrlimit(RLIMIT_SIGPENDING, &limit) ? -errno : block(sigs[2]);
 }
 
+/*
+ * Are these rounds enough, or is it late?  A few of them may be over before a sender
+ * runs at all: not before something was told.
+ */
+static bool races_done(__u64 start, bool enough, __u64 told)
+{
+	return told ? enough || test_loops_done(start, RACE_SECONDS) :
+		      test_loops_done(start, 60);
+}
+
 /* An unknown number of times, few. */
 static void dawdle(unsigned int *seed)
 {
@@ -365,8 +375,7 @@ TEST_F_TIMEOUT(race, remove, 120)
 	__u64 n, told = 0;
 	__u32 produced;
 
-	for (n = 1; n <= (__u64)loops &&
-	     !test_loops_done(start, RACE_SECONDS); n++) {
+	for (n = 1; !races_done(start, n > (__u64)loops, told); n++) {
 		ASSERT_EQ(0, add_signal(q, sigs[n % NR_SIGS], KEVENT_WANT_LAST |
 					modes[rand_r(&seed) % ARRAY_SIZE(modes)],
 					n, &id));
@@ -498,7 +507,7 @@ TEST_F_TIMEOUT(race, close, 120)
 	__u64 records = 0;
 	pid_t pid;
 
-	for (n = 0; n < loops && !test_loops_done(start, RACE_SECONDS); n++) {
+	for (n = 0; !races_done(start, n >= loops, records); n++) {
 		ASSERT_EQ(0, n % 4 == 3 ? queue_init_noring(&q, 8) :
 			     queue_init(&q, n % 4 == 2 ? 1 : 8));
 		for (i = 0; i < NR_SIGS; i++)
@@ -774,7 +783,7 @@ TEST_F_TIMEOUT(target, ends, 180)
 	struct tally t;
 	pid_t pid, gone;
 
-	for (n = 0; n < loops && !test_loops_done(start, RACE_SECONDS); n++) {
+	for (n = 0; !races_done(start, n >= loops, told); n++) {
 		memset(&t, 0, sizeof(t));
 		t.cookie = (n + 1) * 100;
 		target.cookie = t.cookie;

@@ -115,7 +115,8 @@ static void *stress_churn(void *arg)
 	unsigned int seed = 99;
 	int i, ret;
 
-	while (!__atomic_load_n(&s->stop_churn, __ATOMIC_ACQUIRE)) {
+	/* once at least, though the others may be done before this one runs */
+	do {
 		i = rand_r(&seed) % NR_CHURN;
 		/* last records that wait count against the limit */
 		if (s->churn_added[i] - __atomic_load_n(&s->churn_ended[i],
@@ -143,7 +144,7 @@ static void *stress_churn(void *arg)
 			close(s->churn_fd[i]);
 			s->churn_fd[i] = make_eventfd(0);
 		}
-	}
+	} while (!__atomic_load_n(&s->stop_churn, __ATOMIC_ACQUIRE));
 	__atomic_store_n(&s->churn_running, 0, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -490,11 +491,15 @@ TEST_F_TIMEOUT(stress, modify_events, 300)
 	long n, rounds, seen[2] = {};
 	struct ukevent ev;
 	pthread_t thread;
+	__u64 start;
 
 	ASSERT_EQ(0, add_fd(q->fd, fd, EV_IN, KEVENT_EDGE, 0, NULL));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, storm_flip, &s));
 	rounds = nr_events(_metadata, 50000, 40);
-	for (n = 1; n <= rounds; n++) {
+	start = now_ns(CLOCK_MONOTONIC);
+	/* until both were told, be it that the other one did not run as yet */
+	for (n = 1; n <= rounds || (!(seen[0] && seen[1]) &&
+	     !test_loops_done(start, 100)); n++) {
 		ASSERT_EQ(0, modify_fd(q->fd, fd, events[n % 2], KEVENT_EDGE,
 				       n));
 		while (ukevent_take(q, &ev, 1)) {
@@ -509,7 +514,7 @@ TEST_F_TIMEOUT(stress, modify_events, 300)
 	}
 	__atomic_store_n(&s.stop, 1, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	TH_LOG("%ld rounds, %ld in, %ld out", rounds, seen[0], seen[1]);
+	TH_LOG("%ld rounds, %ld in, %ld out", n - 1, seen[0], seen[1]);
 	EXPECT_LT(0, seen[0]);
 	EXPECT_LT(0, seen[1]);
 }
@@ -690,7 +695,8 @@ TEST_F_TIMEOUT(stress, dispatch_pool, 300)
 	ASSERT_EQ(0, pthread_create(&writer, NULL, storm_write, &s));
 	rounds = nr_events(_metadata, 20000, 40);
 	start = now_ns(CLOCK_MONOTONIC);
-	for (n = 0; n < rounds && !test_loops_done(start, 100); n++) {
+	for (n = 0; (n < rounds || !__atomic_load_n(&p->worked, __ATOMIC_RELAXED)) &&
+	     !test_loops_done(start, 100); n++) {
 		o = &p->o[n % NR_OBJECTS];
 		switch (__atomic_load_n(&o->state, __ATOMIC_ACQUIRE)) {
 		case 0:

@@ -2092,7 +2092,8 @@ TEST_F_TIMEOUT(step, back_while_firing, 120)
 	for (i = 0; i < NR_FIRING; i++)
 		ASSERT_EQ(0, queue_init_noring(&q[i], 1));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, beat_main, &b));
-	for (n = 0; n < loops && !test_loops_done(start, 40); n++) {
+	/* a host that is busy may let none expire in time, of a few rounds */
+	for (n = 0; (n < loops || !told) && !test_loops_done(start, 40); n++) {
 		ASSERT_EQ(0, run_on(1));
 		due = now_ns(CLOCK_REALTIME) + 20 * NSEC_PER_MSEC;
 		for (i = 0; i < NR_FIRING; i++)
@@ -2583,7 +2584,7 @@ static void *race_fdinfo(void *arg)
 
 	while (!race_stopped(r)) {
 		queue_info(r->q, "entries", "produced: ");
-		r->done++;
+		__atomic_add_fetch(&r->done, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -2598,7 +2599,8 @@ TEST_F_TIMEOUT(fdinfo, races, 120)
 	pthread_t thread;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, race_fdinfo, &r));
-	for (n = 0; n < loops && !test_loops_done(start, 20); n++) {
+	for (n = 0; (n < loops || !__atomic_load_n(&r.done, __ATOMIC_RELAXED)) &&
+	     !test_loops_done(start, 20); n++) {
 		ASSERT_EQ(0, add_timer(q, n, n % 2 ? FAR : 1, FAR, 0, n));
 		ASSERT_EQ(0, modify_timer(q, n, FAR, 0, 0, n));
 		ASSERT_EQ(0, op_timer(q, KEVENT_OP_REMOVE, n));

@@ -204,8 +204,9 @@ static void *claim_produce(void *arg)
 	struct claim *c = me->c;
 	int i, n;
 
-	for (i = 0; i < c->rounds && !test_loops_done(c->start, RACE_SECONDS);
-	     i++) {
+	/* each number at least once, however late it is */
+	for (i = 0; i < c->rounds && (i < NR_CLAIMED ||
+	     !test_loops_done(c->start, RACE_SECONDS)); i++) {
 		n = (2 * i + me->nr) % NR_CLAIMED;
 		c->triggered[n]++;
 		if (ukevent_trigger(c->q, n, (__u64)n << 48 | c->triggered[n]))
@@ -347,7 +348,8 @@ TEST(huge_count_while_removed)
 	r.kfd = q.fd;
 	c = (struct kevent_change *)end - 1;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, remove_on, &r));
-	for (i = 0; i < rounds && !test_loops_done(start, RACE_SECONDS); i++) {
+	for (i = 0; i < rounds && (!added ||
+	     !test_loops_done(start, RACE_SECONDS)); i++) {
 		*c = make_change(KEVENT_OP_ADD, r.fd, EV_IN, 0, i);
 		ASSERT_EQ(1, sys_kevent_ctl(q.fd, c, 0x20000000, sizeof(*c),
 					    0));
@@ -820,7 +822,10 @@ TEST(random_graph)
 		me[i].nr = i;
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, garden, &me[i]));
 	}
-	for (i = 0; i < rounds && !test_loops_done(start, RACE_SECONDS); i++) {
+	/* until a link was made, be it that no thread ran as yet */
+	for (i = 0; (i < rounds && !test_loops_done(start, RACE_SECONDS)) ||
+	     (!__atomic_load_n(&g.links, __ATOMIC_RELAXED) &&
+	      !test_loops_done(start, TEST_LONG_MS / 1000)); i++) {
 		ASSERT_LE(0, flush_ring(&g.q[i % NR_NODES]));
 		take_all(&g.q[i % NR_NODES], NULL);
 		is_ready(g.q[(i + 1) % NR_NODES].fd, POLLIN, 0);
@@ -914,7 +919,8 @@ TEST(consumer_never_waits)
 	ASSERT_EQ(0, run_alone());
 	start = now_ns(CLOCK_MONOTONIC);
 	before = task_sleeps(getpid());
-	for (i = 0; i < rounds && !test_loops_done(start, RACE_SECONDS); i++) {
+	for (i = 0; (i < rounds && !test_loops_done(start, RACE_SECONDS)) ||
+	     (!counted && !test_loops_done(start, TEST_LONG_MS / 1000)); i++) {
 		nanosleep(&nap, NULL);
 		do {
 			if (flush_ring(&q) < 0)

@@ -2033,23 +2033,26 @@ struct ending {
 static void *ending_trigger(void *arg)
 {
 	struct ending *e = arg;
-	long hit = 0, missed = 0;
-
 	while (!__atomic_load_n(&e->stop, __ATOMIC_ACQUIRE)) {
 		__u64 id = __atomic_load_n(&e->id, __ATOMIC_ACQUIRE);
 		int kfd = __atomic_load_n(&e->kfd, __ATOMIC_ACQUIRE);
 		int ret = trigger_id(kfd, id, id);
 
 		if (!ret)
-			hit++;
+			__atomic_add_fetch(&e->hit, 1, __ATOMIC_RELAXED);
 		else if (ret == -ENOENT || ret == -EBADF)
-			missed++;
+			__atomic_add_fetch(&e->missed, 1, __ATOMIC_RELAXED);
 		else
 			__atomic_store_n(&e->errors, ret, __ATOMIC_RELAXED);
 	}
-	__atomic_add_fetch(&e->hit, hit, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&e->missed, missed, __ATOMIC_RELAXED);
 	return NULL;
+}
+
+/* A few rounds may be over before the threads run: not until they did both. */
+static bool ending_met(struct ending *e)
+{
+	return __atomic_load_n(&e->hit, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&e->missed, __ATOMIC_RELAXED);
 }
 
 /* After REMOVE nothing, but one last record; and nothing for the next one. */
@@ -2068,7 +2071,8 @@ TEST_F_TIMEOUT(user, remove_races, 120)
 	for (n = 0; n < 2; n++)
 		ASSERT_EQ(0, pthread_create(&thread[n], NULL, ending_trigger,
 					    &e));
-	for (n = 1; n <= loops && !test_loops_done(start, 30); n++) {
+	for (n = 1; (n <= loops || !ending_met(&e)) &&
+	     !test_loops_done(start, 30); n++) {
 		c = make_typed(KEVENT_OP_ADD, USER, n % 3, 0, KEVENT_WANT_LAST |
 			       modes[rand_r(&seed) % ARRAY_SIZE(modes)], n);
 		ASSERT_EQ(0, do_change(q->fd, &c));
@@ -2114,7 +2118,8 @@ TEST_F_TIMEOUT(user, close_races, 120)
 	for (n = 0; n < 2; n++)
 		ASSERT_EQ(0, pthread_create(&thread[n], NULL, ending_trigger,
 					    &e));
-	for (n = 0; n < loops && !test_loops_done(start, 30); n++) {
+	for (n = 0; (n < loops || !ending_met(&e)) &&
+	     !test_loops_done(start, 30); n++) {
 		ASSERT_EQ(0, queue_init(&q, n % 2 ? 1 : 8));
 		for (i = 0; i < 10; i++) {
 			c = make_typed(KEVENT_OP_ADD, USER, i, 0, modes[n % 4] |
