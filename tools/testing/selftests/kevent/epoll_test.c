@@ -981,7 +981,7 @@ TEST_F(epoll, another_file)
 		copy = dup(fd[0]);
 		ASSERT_EQ(fd[0], dup2(other[0], fd[0]));
 		fill(_metadata, fd[1]);
-		EXPECT_EQ(EPOLLIN, ready(self->ep, TEST_SHORT_MS));
+		EXPECT_EQ(EPOLLIN, ready(self->ep, TEST_LONG_MS));
 		EXPECT_EQ(modes[i] ? 0 : EPOLLIN, ready(self->ep, 0));
 		close(copy);
 		unmake(fd);
@@ -1263,13 +1263,21 @@ TEST(spin_times)
 	close(ep);
 }
 
+struct later {
+	int fd;
+	int sleeper;	/* fill it when that one sleeps; 0: after a while */
+};
+
 static void *fill_later(void *arg)
 {
-	const int *fd = arg;
+	const struct later *l = arg;
 	uint64_t one = 1;
 
-	sleep_ms(TEST_SHORT_MS);
-	return write(*fd, &one, sizeof(one)) == sizeof(one) ? NULL : arg;
+	if (l->sleeper)
+		task_asleep(l->sleeper);
+	else
+		sleep_ms(TEST_SHORT_MS);
+	return write(l->fd, &one, sizeof(one)) == sizeof(one) ? NULL : arg;
 }
 
 /* Who looks at the ring is told without an entry, and who looks in vain by one. */
@@ -1277,6 +1285,7 @@ TEST(spin_finds)
 {
 	static const uint64_t most[] = { TEST_LONG_MS * NSEC_PER_MSEC, 1000 };
 	static uint64_t counts[KE_N_COUNTS];
+	struct later later;
 	struct ke_set *set;
 	pthread_t thread;
 	unsigned int i;
@@ -1294,7 +1303,8 @@ TEST(spin_finds)
 		ASSERT_EQ(0, add(ep, fd, EPOLLIN));
 		set->spin_ns = most[i];
 		memset(counts, 0, sizeof(counts));
-		ASSERT_EQ(0, pthread_create(&thread, NULL, fill_later, &fd));
+		later = (struct later) { .fd = fd, .sleeper = i ? getpid() : 0 };
+		ASSERT_EQ(0, pthread_create(&thread, NULL, fill_later, &later));
 		EXPECT_EQ(EPOLLIN, ready(ep, TEST_LONG_MS));
 		EXPECT_EQ((long long)i, (long long)counts[KE_N_ENTRIES]);
 		pthread_join(thread, &failed);

@@ -487,6 +487,16 @@ FIXTURE(busy)
 	__u64 id;
 };
 
+/* Does it stand in kevent_wait(), for a mutex: 'D'?  Nothing else makes it wait long. */
+static bool waits_for_lock(int tid)
+{
+	char path[64], buf[128];
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	return task_state(tid) == 'D' && read_text(path, buf, sizeof(buf)) > 0 &&
+	       atol(buf) == __NR_kevent_wait && task_state(tid) == 'D';
+}
+
 /*
  *   receiver  receives on a UNIX socket to a page that is missing, and stands still
  *             in the socket's lock
@@ -494,7 +504,7 @@ FIXTURE(busy)
  */
 FIXTURE_SETUP(busy)
 {
-	int ret = stall_open(&self->stall);
+	int i, ret = stall_open(&self->stall);
 
 	if (ret == -ENOSYS || ret == -EPERM)
 		SKIP(return, "userfaultfd: %s (CONFIG_USERFAULTFD?)",
@@ -518,10 +528,9 @@ FIXTURE_SETUP(busy)
 	self->w.min_nr = 1;
 	ASSERT_EQ(0, pthread_create(&self->w.thread, NULL, waiter_main, &self->w));
 	ASSERT_EQ(0, started(&self->w.tid));
-	/* it waits for a mutex: 'D' */
-	while (task_state(self->w.tid) == 'R')
+	for (i = 0; i < TEST_LONG_MS && !waits_for_lock(self->w.tid); i++)
 		sleep_ms(1);
-	sleep_ms(TEST_SHORT_MS);
+	ASSERT_GT(TEST_LONG_MS, i);
 }
 
 FIXTURE_TEARDOWN(busy)

@@ -598,6 +598,13 @@ TEST(error_left)
 		for (round = 0; round < 3; round++) {
 			ASSERT_EQ(1, write(peer, &c, 1));
 			ASSERT_EQ(1, polls(fd, POLLIN));
+			/* one in the end, and then no other one */
+			for (n = 0, i = 0; n < TEST_LONG_MS &&
+			     !waiter_done(&w[i], 0); i = (i + 1) % NR_SLEEPERS)
+				if (i == NR_SLEEPERS - 1) {
+					sleep_ms(1);
+					n++;
+				}
 			sleep_ms(TEST_SHORT_MS);
 			for (n = 0, i = 0; i < NR_SLEEPERS; i++) {
 				if (!waiter_done(&w[i], 0))
