@@ -467,7 +467,7 @@ TEST_F_TIMEOUT(flip, one_at_a_time, 300)
 			if (n % 2 && !modes[m])
 				ASSERT_LE(0, flush_ring(q));
 			if (!(n % 2) && !in_ring(q))
-				ASSERT_EQ(1, wait_ms(q, 1, TEST_LONG_MS))
+				ASSERT_LT(0, wait_ms(q, 1, TEST_LONG_MS))
 					TH_LOG("mode %zu: lost after %d", m, n);
 			if (!ukevent_take(q, &ev, 1)) {
 				sched_yield();
@@ -617,7 +617,7 @@ TEST_F_TIMEOUT(stream, conservation, 300)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, produce_many, &p));
 	while (!end) {
 		if (!in_ring(q))
-			ASSERT_EQ(1, wait_ms(q, 1, TEST_LONG_MS))
+			ASSERT_LT(0, wait_ms(q, 1, TEST_LONG_MS))
 				TH_LOG("lost after %ld bytes", total);
 		ASSERT_EQ(1, (int)ukevent_take(q, &ev, 1));
 		EXPECT_SOCK(&ev, 1, SK_RECV, 0, 0);
@@ -678,8 +678,9 @@ FIXTURE_VARIANT_ADD(storm, unix_level)
 FIXTURE_SETUP(storm)
 {
 	ASSERT_EQ(0, queue_init(&self->q, 64));
+	/* room for all: TCP drops the ones that a slow server leaves there */
 	ASSERT_EQ(0, open_listener(&self->l, variant->family, SOCK_STREAM,
-				   1024));
+				   4096));
 }
 
 FIXTURE_TEARDOWN(storm)

@@ -211,6 +211,21 @@ static inline int ask_links(int fd)
 	       0 : -errno;
 }
 
+/*
+ * Waits until all of TCP that is under way is acknowledged, for one delays that, or
+ * until it goes on too long: where there is no room it is dropped, and sent again.
+ */
+static inline void wait_acked(int fd)
+{
+	struct tcp_info info = {};
+	socklen_t len = sizeof(info);
+	int i;
+
+	for (i = 0; i < 500 && !getsockopt(fd, SOL_TCP, TCP_INFO, &info, &len) &&
+	     info.tcpi_unacked; i++)
+		sleep_ms(1);
+}
+
 /* Sends until nothing goes out any more, and it stays like that. */
 static inline int fill(int fd, size_t size)
 {
@@ -221,6 +236,7 @@ static inline int fill(int fd, size_t size)
 			;
 		if (errno != EAGAIN)
 			return -errno;
+		wait_acked(fd);
 	} while (is_ready(fd, POLLOUT, TEST_SHORT_MS));
 	return 0;
 }

@@ -249,6 +249,7 @@ TEST_F(stream, sleeper)
 {
 	struct waiter w;
 	__u64 sent = 0;
+	int i, n;
 
 	ASSERT_EQ(0, ADD(ST_RECV, 0));
 	ASSERT_EQ(0, waiter_start(&w, self->q, 1, NULL));
@@ -260,10 +261,14 @@ TEST_F(stream, sleeper)
 	SEND(100);
 	EXPECT_EQ(0, waiter_done(&w, TEST_SHORT_MS));
 	SEND(100);
-	/* what kevent_wait() fetches can be one record for both */
-	if (variant->late)
+	/* what kevent_wait() fetches can be one record for all until then */
+	for (i = 0; variant->late && i < 100 &&
+	     !waiter_done(&w, TEST_SHORT_MS); i++)
 		SEND(100);
-	EXPECT_EQ(2, waiter_result(&w));
+	n = waiter_result(&w);
+	EXPECT_LE(2, n);
+	if (!variant->late)
+		EXPECT_EQ(2, n);
 	EXPECT_EQ(0, REACHES(sent));
 	EXPECT_STREAM(&self->st, sent);
 }
@@ -276,17 +281,16 @@ TEST_F(stream, sleeper)
  */
 TEST_F(stream, area_full)
 {
-	__u64 sent;
-	int before;
+	__u64 sent = 0;
+	int before, n;
 
 	ASSERT_EQ(0, tune_stream(&self->s, KEVENT_OP_ADD, self->fd, ST_RECV,
 				 variant->flags, 0, 0, 0, self->s.size));
-	sent = fill_pattern(self->peer, 1, 0);
-	while (flush_ring(self->q) > 0)
-		TAKE();
-	sent = fill_pattern(self->peer, 1, sent);
-	while (flush_ring(self->q) > 0)
-		TAKE();
+	do {	/* until nothing of what came meanwhile could be taken */
+		sent = fill_pattern(self->peer, 1, sent);
+		for (n = 0; flush_ring(self->q) > 0; n++)
+			TAKE();
+	} while (n);
 	EXPECT_GE(self->s.size, self->st.bytes);
 	EXPECT_LE(self->s.size / 2, self->st.bytes);
 	EXPECT_EQ(1, is_pending(self->q));

@@ -522,6 +522,7 @@ static inline __u64 fill_pattern(int fd, __u32 seed, __u64 pos)
 				break;
 			pos += n;
 		}
+		wait_acked(fd);
 	} while (is_ready(fd, POLLOUT, TEST_SHORT_MS) & POLLOUT);
 	return pos;
 }
