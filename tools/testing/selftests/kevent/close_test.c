@@ -146,15 +146,16 @@ static void *flip(void *arg)
  * The sleeper is busy with queries of the very socket that is closed, so that
  * the last reference may well be the query's own.
  */
-TEST_F(peer, closed_under_query)
+TEST_F_TIMEOUT(peer, closed_under_query, 120)
 {
+	__u64 start = now_ns(CLOCK_MONOTONIC);
 	struct flipper f = { .s = &self->s };
 	int i, loops = test_loops(200);
 	struct waiter w;
 	pthread_t thread;
 
 	source_close(&self->s);
-	for (i = 0; i < loops; i++) {
+	for (i = 0; i < loops && !test_loops_done(start, 60); i++) {
 		ASSERT_EQ(0, source_open(&self->s, variant->kind));
 		fcntl(self->s.peer, F_SETFL, O_NONBLOCK);
 		f.stop = 0;

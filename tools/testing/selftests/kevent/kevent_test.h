@@ -43,6 +43,10 @@
 #include "../../../lib/kevent/ukevent.h"
 #include "../kselftest_harness.h"
 
+/* A host that is busy stops a guest for seconds, several times in a test. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	120
+
 #define NSEC_PER_MSEC	1000000ULL
 #define NSEC_PER_SEC	1000000000ULL
 #define TEST_LONG_MS	20000

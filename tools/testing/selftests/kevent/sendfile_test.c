@@ -1115,17 +1115,25 @@ TEST_F_TIMEOUT(sf, tls_wire, 300)
  * A sender that waits for room keeps a lock of kTLS: no step waits for that, and what
  * it sends comes first.
  */
+struct tls_sender {
+	int fd;
+	int tid;
+};
+
 static void *tls_sender_main(void *arg)
 {
 	static const char bytes[MIB];
+	struct tls_sender *s = arg;
 
-	return send(*(int *)arg, bytes, sizeof(bytes), MSG_NOSIGNAL) == sizeof(bytes) ?
+	__atomic_store_n(&s->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	return send(s->fd, bytes, sizeof(bytes), MSG_NOSIGNAL) == sizeof(bytes) ?
 	       arg : NULL;
 }
 
 TEST_F_TIMEOUT(sf, tls_locked, 300)
 {
 	int ret = tls_start(self->t.s.fd, TLS_TX), before, now = 0, room = 20000;
+	struct tls_sender sender = { .fd = self->t.s.fd };
 	static char bytes[MIB];
 	struct transfer other;
 	pthread_t thread;
@@ -1140,13 +1148,14 @@ TEST_F_TIMEOUT(sf, tls_locked, 300)
 	/* it is to sleep in send(2), where it keeps the lock */
 	ASSERT_EQ(0, fcntl(self->t.s.fd, F_SETFL, 0));
 	ASSERT_EQ(0, transfer_open(&other, AF_INET));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, tls_sender_main, &self->t.s.fd));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, tls_sender_main, &sender));
+	ASSERT_EQ(0, started(&sender.tid));
 	/* until it sleeps in there */
 	do {
 		before = now;
 		sleep_ms(TEST_SHORT_MS);
 		now = unsent(self->t.s.fd) + unread(self->t.s.peer);
-	} while (!now || now != before);
+	} while (!now || now != before || task_state(sender.tid) != 'S');
 	transfer_next(&self->t, self->fd, 0, MIB);
 	ASSERT_EQ(0, ADD(&self->t));
 	transfer_next(&other, self->fd, 0, TO_END);
