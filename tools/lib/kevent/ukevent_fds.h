@@ -25,6 +25,17 @@
  * their bytes come with the records, and stay until the next turn.  The turn sends as
  * well what is gathered by ukevent_io_send(&fds.io, ...), see ukevent_data.h.
  *
+ * All that is of one thread, or under a lock of the program, of which
+ * ukevent_fds_share() tells when a turn has to give it up to sleep.  Then other threads
+ * may set, remove and resize while it does:
+ *
+ *  - Nothing is in flight: the turn has applied and sent what was gathered.
+ *  - What they set is applied by the call, and told by the turn that sleeps.
+ *  - What they remove is removed by the call.  No turn tells it that had not returned.
+ *  - What cannot be watched is told to @failed by the turn, which wakes for that.
+ *
+ * Sends and ukevent_fds_take() are of the thread that makes the turns.
+ *
  * C99, C11 and C++, with or without extensions.
  */
 #ifndef _UKEVENT_FDS_H
@@ -38,6 +49,9 @@
 #define UKEVENT_FD_STREAM	(1U << 18)	/* by KEVENT_TYPE_STREAM */
 
 #define UKEVENT_FD_NONE		(~(uint32_t)0)
+
+/* Number and cookie of the user event that wakes a turn: no descriptor's. */
+#define UKEVENT_FDS_WAKE	(~(uint64_t)0)
 
 /**
  * struct ukevent_fd - a descriptor
@@ -65,6 +79,8 @@ struct ukevent_fd {
  * @type: %KEVENT_TYPE_POLL or %KEVENT_TYPE_SOCKET, of all but streams
  * @most: bytes in a record of a stream; 0 for 4096
  * @awake: the program was told something, and this turn is not to sleep
+ * @away: the lock is given up, another thread may hold it
+ * @leave: see ukevent_fds_share(); NULL if no other thread calls
  * @unsent: as that of @io, but may set and remove; may be NULL
  * @failed: called with the error number for a descriptor that cannot be watched, or not
  *	for what was set; it is not watched any more.  May set and remove
@@ -78,6 +94,8 @@ struct ukevent_fds {
 	unsigned int		type;
 	uint32_t		most;
 	uint32_t		awake;
+	uint32_t		away;
+	void			(*leave)(struct ukevent_fds *fds, int away);
 	void			(*unsent)(struct ukevent_fds *fds,
 					  const struct kevent_send *send,
 					  uint64_t cookie);
@@ -101,48 +119,6 @@ static inline void ukevent_fds_resize(struct ukevent_fds *fds,
 	fds->nr = nr;
 }
 
-static inline void ukevent_fds_want(struct ukevent_fds *fds, int fd, uint32_t wanted)
-{
-	struct ukevent_fd *e = fds->fd + fd;
-	const uint32_t listed = e->wanted & UKEVENT_FD_LISTED;
-
-	e->wanted = wanted | UKEVENT_FD_SET | listed;
-	if (listed || e->wanted == e->watched)
-		return;
-	e->wanted |= UKEVENT_FD_LISTED;
-	e->next = fds->first;
-	fds->first = (uint32_t)fd;
-}
-
-/**
- * ukevent_fds_set - watch a descriptor, for these events from now on
- * @fds: the descriptors
- * @fd: the descriptor
- * @events: of @fds->type; errors and hang-ups are always watched
- */
-static inline void ukevent_fds_set(struct ukevent_fds *fds, int fd,
-				   uint32_t events)
-{
-	ukevent_fds_want(fds, fd, events);
-}
-
-/**
- * ukevent_fds_stream - receive what comes on a socket, for these events from now on
- * @fds: the descriptors, of a queue with a data area
- * @fd: a stream socket that is connected; removed before it is set, and the other way
- *	round
- * @events: %KEVENT_STREAM_RECV and so on
- *
- * These are told once each, as with %KEVENT_EDGE.  Without RECV nothing more is taken
- * from the socket when the next turn has begun; bytes that were taken are told all the
- * same, by that turn and as many as it takes to empty the ring.
- */
-static inline void ukevent_fds_stream(struct ukevent_fds *fds, int fd,
-				      uint32_t events)
-{
-	ukevent_fds_want(fds, fd, events | UKEVENT_FD_STREAM);
-}
-
 /* The type of the interest that has these bits. */
 static inline unsigned int ukevent_fds_type(const struct ukevent_fds *fds,
 					    uint32_t watched)
@@ -153,8 +129,11 @@ static inline unsigned int ukevent_fds_type(const struct ukevent_fds *fds,
 static inline void ukevent_fds_unwatch(struct ukevent_fds *fds, unsigned int type,
 				       uint64_t id)
 {
-	ukevent_by_id(ukevent_prep_op(ukevent_next(&fds->io.loop), KEVENT_OP_REMOVE,
-				      type, 0, 0), id);
+	if (fds->away)
+		ukevent_op_id(fds->io.loop.q, KEVENT_OP_REMOVE, type, id, 0);
+	else
+		ukevent_by_id(ukevent_prep_op(ukevent_next(&fds->io.loop),
+					      KEVENT_OP_REMOVE, type, 0, 0), id);
 }
 
 /**
@@ -227,6 +206,72 @@ static inline void ukevent_fds_note(struct ukevent_fds *fds,
 	}
 }
 
+/*
+ * Apply what was set now, as the turn that would sleeps.  What fails is left to it, as
+ * it is the one to tell.
+ */
+static inline int ukevent_fds_apply(struct ukevent_fds *fds, int fd)
+{
+	const uint32_t watched = fds->fd[fd].watched;
+	struct kevent_change change;
+	int ret;
+
+	if (!ukevent_fds_prep(fds, fd, &change))
+		return 0;
+	ret = ukevent_change(fds->io.loop.q, &change);
+	if (ret < 0) {
+		fds->fd[fd].watched = watched;
+		ukevent_trigger(fds->io.loop.q, UKEVENT_FDS_WAKE, 0);
+	} else {
+		ukevent_fds_note(fds, &change);
+	}
+	return ret;
+}
+
+static inline void ukevent_fds_want(struct ukevent_fds *fds, int fd, uint32_t wanted)
+{
+	struct ukevent_fd *e = fds->fd + fd;
+	const uint32_t listed = e->wanted & UKEVENT_FD_LISTED;
+
+	e->wanted = wanted | UKEVENT_FD_SET | listed;
+	if (listed || e->wanted == e->watched)
+		return;
+	if (fds->away && !ukevent_fds_apply(fds, fd))
+		return;
+	e->wanted |= UKEVENT_FD_LISTED;
+	e->next = fds->first;
+	fds->first = (uint32_t)fd;
+}
+
+/**
+ * ukevent_fds_set - watch a descriptor, for these events from now on
+ * @fds: the descriptors
+ * @fd: the descriptor
+ * @events: of @fds->type; errors and hang-ups are always watched
+ */
+static inline void ukevent_fds_set(struct ukevent_fds *fds, int fd,
+				   uint32_t events)
+{
+	ukevent_fds_want(fds, fd, events);
+}
+
+/**
+ * ukevent_fds_stream - receive what comes on a socket, for these events from now on
+ * @fds: the descriptors, of a queue with a data area
+ * @fd: a stream socket that is connected; removed before it is set, and the other way
+ *	round
+ * @events: %KEVENT_STREAM_RECV and so on
+ *
+ * These are told once each, as with %KEVENT_EDGE.  Without RECV nothing more is taken
+ * from the socket when the next turn has begun; bytes that were taken are told all the
+ * same, by that turn and as many as it takes to empty the ring.
+ */
+static inline void ukevent_fds_stream(struct ukevent_fds *fds, int fd,
+				      uint32_t events)
+{
+	ukevent_fds_want(fds, fd, events | UKEVENT_FD_STREAM);
+}
+
 /* These three are told by the loop, of which all is the first member. */
 static inline void ukevent_fds_applied(struct ukevent_loop *loop,
 				       const struct kevent_change *change)
@@ -279,6 +324,31 @@ ukevent_fds_init(struct ukevent_fds *fds, struct ukevent_queue *q,
 	fds->first = UKEVENT_FD_NONE;
 	fds->type = type;
 	fds->failed = failed;
+}
+
+/**
+ * ukevent_fds_share - have turns give up the lock of the program to sleep
+ * @fds: the descriptors, between two turns
+ * @leave: called by a turn with 1 right before it may sleep, to release the lock, and
+ *	with 0 right after, to take it again
+ *
+ * A turn that has changes and finds no record enters the kernel twice from then on, for
+ * the changes and to sleep.
+ *
+ * Return: 0, or a negative error number if this kernel has no %KEVENT_TYPE_USER or no
+ * room for the interest: then what cannot be watched wakes no turn, and the next tells.
+ */
+static inline int
+ukevent_fds_share(struct ukevent_fds *fds,
+		  void (*leave)(struct ukevent_fds *fds, int away))
+{
+	struct kevent_change change;
+
+	fds->leave = leave;
+	return ukevent_change(fds->io.loop.q,
+			      ukevent_prep_user(&change, KEVENT_OP_ADD,
+						UKEVENT_FDS_WAKE, 0,
+						UKEVENT_FDS_WAKE));
 }
 
 /* All that was set as changes, those that find no room at once. */
@@ -366,6 +436,27 @@ static inline int ukevent_fds_take(struct ukevent_fds *fds, struct ukevent *ev,
 	return n > 0 ? ukevent_fds_sort(fds, ev, n) : n;
 }
 
+/* ukevent_io_turn() that gives up the lock if it is to sleep, with nothing in flight. */
+static inline int ukevent_fds_turn_shared(struct ukevent_fds *fds, struct ukevent *ev,
+					  uint32_t max, uint64_t timeout_ns)
+{
+	struct ukevent_io *io = &fds->io;
+	int n;
+
+	/* What is done gathers some more where an interest was removed before it was. */
+	while (!timeout_ns || io->nr || io->loop.nr) {
+		n = ukevent_io_turn(io, ev, max, 0);
+		if (n || !timeout_ns || fds->awake)
+			return n;
+	}
+	fds->away = 1;
+	fds->leave(fds, 1);
+	n = ukevent_io_turn(io, ev, max, timeout_ns);
+	fds->leave(fds, 0);
+	fds->away = 0;
+	return n;
+}
+
 /**
  * ukevent_fds_turn - send, apply what was set, take records, sleep if there are none
  * @fds: the descriptors
@@ -373,7 +464,7 @@ static inline int ukevent_fds_take(struct ukevent_fds *fds, struct ukevent *ev,
  * @max: room in @ev
  * @timeout_ns: sleep at most that long, 0 for not at all, or %UKEVENT_FOREVER
  *
- * Enters the kernel as ukevent_io_turn() does.
+ * Enters the kernel as ukevent_io_turn() does, but see ukevent_fds_share().
  *
  * Return: number of records, of which no two are of one descriptor but of a stream; 0
  * after the timeout, if @failed or @unsent was called, or with a timeout if records were
@@ -387,7 +478,9 @@ static inline int ukevent_fds_turn(struct ukevent_fds *fds, struct ukevent *ev,
 	fds->awake = 0;
 	do {
 		ukevent_fds_gather(fds);
-		n = taken = ukevent_io_turn(&fds->io, ev, max, timeout_ns);
+		n = taken = fds->leave ?
+			ukevent_fds_turn_shared(fds, ev, max, timeout_ns) :
+			ukevent_io_turn(&fds->io, ev, max, timeout_ns);
 		/* Interrupted before the first. */
 		if (n < 0)
 			ukevent_flush(&fds->io.loop);
