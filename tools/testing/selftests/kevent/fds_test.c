@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The library: descriptors by number.  What is set and taken back; numbers that are
- * another file's by the time it is applied, and files that live on elsewhere.  Of those
- * that are streams, bytes and sends.
+ * another file's by the time it is applied, and files that live on elsewhere.  Other
+ * threads that do so while a turn sleeps.  Of those that are streams, bytes and sends.
  */
 #include "counted.h"
 #include "kevent_test.h"
@@ -461,6 +461,399 @@ TEST_F(fds, resized)
 	pair_close(pair);
 }
 
+/* ---- other threads, while a turn sleeps ---- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t left = PTHREAD_COND_INITIALIZER;
+
+static void leave(struct ukevent_fds *fds, int away)
+{
+	if (!away) {
+		pthread_mutex_lock(&lock);
+		return;
+	}
+	pthread_cond_signal(&left);
+	pthread_mutex_unlock(&lock);
+	(void)fds;
+}
+
+/* What another thread does, once, with the lock that a turn has given up. */
+struct other {
+	pthread_t		thread;
+	struct ukevent_fds	*fds;
+	int			(*act)(struct other *other);
+	int			pair[2];
+	int			second[2];	/* another file for the number */
+	int			end[2];		/* watched; told as nothing else is */
+	__u32			told;
+};
+
+static void *other_main(void *arg)
+{
+	struct other *other = arg;
+	int ret;
+
+	pthread_mutex_lock(&lock);
+	while (!other->fds->away)
+		pthread_cond_wait(&left, &lock);
+	ret = other->act(other);
+	if (!other->told)
+		ret |= say(other->end[1]);
+	pthread_mutex_unlock(&lock);
+	return (void *)(long)ret;
+}
+
+static int other_sets(struct other *other)
+{
+	int ret = say(other->pair[1]);
+
+	ukevent_fds_set(other->fds, other->pair[0], EV_IN);
+	return ret;
+}
+
+static int other_sets_first(struct other *other)
+{
+	ukevent_fds_set(other->fds, other->pair[0], EV_IN);
+	return say(other->pair[1]);
+}
+
+static int other_sets_now(struct other *other)
+{
+	int ret = other_sets(other);
+
+	return ret | ukevent_fds_now(other->fds, other->pair[0]);
+}
+
+static int other_sets_out(struct other *other)
+{
+	ukevent_fds_set(other->fds, other->pair[0], EV_OUT);
+	return 0;
+}
+
+static int other_removes(struct other *other)
+{
+	ukevent_fds_remove(other->fds, other->pair[0]);
+	return say(other->pair[1]);
+}
+
+/* The record may be in the ring, or taken, by then. */
+static int other_removes_late(struct other *other)
+{
+	int ret = say(other->pair[1]);
+
+	ukevent_fds_remove(other->fds, other->pair[0]);
+	return ret;
+}
+
+/* The first file lives on, as a child may hold it, and is readable. */
+static int other_reuses(struct other *other)
+{
+	int held = dup(other->pair[0]), ret = other_removes_late(other);
+
+	if (held < 0 || dup2(other->second[0], other->pair[0]) < 0)
+		return -1;
+	ukevent_fds_set(other->fds, other->pair[0], EV_IN);
+	return ret;
+}
+
+static int other_reuses_told(struct other *other)
+{
+	int ret = other_reuses(other);
+
+	return ret | say(other->second[1]);
+}
+
+static int other_sets_none(struct other *other)
+{
+	ukevent_fds_set(other->fds, NR_FDS - 1, EV_IN);
+	return 0;
+}
+
+static const struct {
+	const char	*name;
+	int		(*act)(struct other *other);
+	__u32		told;		/* of the descriptor; 0: of the other only */
+	bool		is_set;		/* before */
+} others[] = {
+	{ "sets",			other_sets,		EV_IN,	false },
+	{ "sets, told later",		other_sets_first,	EV_IN,	false },
+	{ "sets now",			other_sets_now,		EV_IN,	false },
+	{ "modifies",			other_sets_out,		EV_OUT,	true },
+	{ "removes",			other_removes,		0,	true },
+	{ "removes what is told",	other_removes_late,	0,	true },
+	{ "removes none",		other_removes,		0,	false },
+	{ "closes, sets",		other_reuses,		0,	true },
+	{ "closes, sets, told",		other_reuses_told,	EV_IN,	true },
+};
+
+FIXTURE(shared)
+{
+	struct ukevent_queue	q;
+	struct ukevent_fds	fds;
+	struct ukevent_fd	table[NR_FDS];
+	struct ukevent		ev[NR_FDS];
+	struct told		told;
+	struct other		other;
+};
+
+FIXTURE_VARIANT(shared)
+{
+	unsigned int	type;
+	bool		noring;
+};
+
+FIXTURE_VARIANT_ADD(shared, poll)
+{
+	.type = KEVENT_TYPE_POLL,
+};
+
+FIXTURE_VARIANT_ADD(shared, socket)
+{
+	.type = KEVENT_TYPE_SOCKET,
+};
+
+FIXTURE_VARIANT_ADD(shared, get_events)
+{
+	.type = KEVENT_TYPE_POLL,
+	.noring = true,
+};
+
+FIXTURE_SETUP(shared)
+{
+	ASSERT_EQ(0, variant->noring ? queue_init_noring(&self->q, 256) :
+				       queue_init(&self->q, 256));
+	ukevent_fds_init(&self->fds, &self->q, self->table, NR_FDS, variant->type,
+			 told_failed);
+	memset(&self->told, 0, sizeof(self->told));
+	self->fds.data = &self->told;
+	ASSERT_EQ(0, ukevent_fds_share(&self->fds, leave));
+	self->other.fds = &self->fds;
+	pair_open(_metadata, self->other.end);
+	ukevent_fds_set(&self->fds, self->other.end[0], EV_IN);
+	pthread_mutex_lock(&lock);
+	EXPECT_EQ(0, TURN(0));
+}
+
+FIXTURE_TEARDOWN(shared)
+{
+	pthread_mutex_unlock(&lock);
+	pair_close(self->other.end);
+	ukevent_queue_exit(&self->q);
+}
+
+/* The kernel has no interest in it, and nothing of one. */
+#define EXPECT_NOT_WATCHED(number) \
+do { \
+	ukevent_fds_remove(&self->fds, number); \
+	EXPECT_EQ(0, TURN(0)); \
+	EXPECT_EQ(-ENOENT, ukevent_op(&self->q, KEVENT_OP_REMOVE, variant->type, number)); \
+	if (!variant->noring) \
+		EXPECT_EQ(0, flush_ring(&self->q)); \
+} while (0)
+
+/* Each of them with what was set before applied, and with it gathered for the turn. */
+TEST_F(shared, others)
+{
+	struct other *other = &self->other;
+	unsigned int i, gathered;
+	void *ret;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(others); i++) {
+		gathered = i % 2;
+		TH_LOG("%s%s", others[i / 2].name, gathered ? ", gathered" : "");
+		pair_open(_metadata, other->pair);
+		pair_open(_metadata, other->second);
+		other->act = others[i / 2].act;
+		other->told = others[i / 2].told;
+		if (others[i / 2].is_set)
+			ukevent_fds_set(&self->fds, other->pair[0], EV_IN);
+		else if (gathered)
+			ukevent_fds_set(&self->fds, other->second[0], EV_IN);
+		if (!gathered)
+			EXPECT_EQ(0, TURN(0));
+		ASSERT_EQ(0, pthread_create(&other->thread, NULL, other_main, other));
+		if (other->told) {
+			EXPECT_TOLD(UKEVENT_FOREVER, other->pair[0], other->told);
+		} else {
+			EXPECT_TOLD(UKEVENT_FOREVER, other->end[0], EV_IN);
+			ASSERT_EQ(0, hear(other->end[0]));
+		}
+		ASSERT_EQ(0, pthread_join(other->thread, &ret));
+		EXPECT_EQ(NULL, ret);
+		EXPECT_NOT_WATCHED(other->pair[0]);
+		EXPECT_NOT_WATCHED(other->second[0]);
+		pair_close(other->pair);
+		pair_close(other->second);
+	}
+	EXPECT_EQ(0, self->told.nr);
+}
+
+/* Told by the turn, and to its thread, which wakes. */
+TEST_F(shared, others_fail)
+{
+	struct other *other = &self->other;
+	void *ret;
+	int i;
+
+	other->act = other_sets_none;
+	other->told = EV_IN;
+	for (i = 1; i <= 3; i++) {
+		ASSERT_EQ(0, pthread_create(&other->thread, NULL, other_main, other));
+		EXPECT_EQ(0, TURN(UKEVENT_FOREVER));
+		EXPECT_EQ(i, self->told.nr);
+		EXPECT_EQ(NR_FDS - 1, self->told.fd);
+		EXPECT_EQ(EBADF, self->told.error);
+		ASSERT_EQ(0, pthread_join(other->thread, &ret));
+		EXPECT_EQ(NULL, ret);
+	}
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(3, self->told.nr);
+}
+
+/* Only a turn that has changes and finds no record makes a call more. */
+TEST_F(shared, calls)
+{
+	struct other *other = &self->other;
+
+	memset(&counted, 0, sizeof(counted));
+	ASSERT_EQ(0, say(other->end[1]));
+	EXPECT_TOLD(UKEVENT_FOREVER, other->end[0], EV_IN);
+	EXPECT_EQ(0U, counted.ctl);
+	EXPECT_LE(counted.wait, 1U);
+	ukevent_fds_set(&self->fds, other->end[0], EV_IN | EV_OUT);
+	memset(&counted, 0, sizeof(counted));
+	EXPECT_TOLD(UKEVENT_FOREVER, other->end[0], EV_IN | EV_OUT);
+	EXPECT_CALLS(0, 1, 1);
+	ukevent_fds_set(&self->fds, other->end[0], EV_IN);
+	ASSERT_EQ(0, hear(other->end[0]));
+	EXPECT_EQ(0, TURN(0));
+	/* For the change, and for the sleep. */
+	ukevent_fds_remove(&self->fds, other->end[0]);
+	memset(&counted, 0, sizeof(counted));
+	EXPECT_EQ(0, TURN(1));
+	EXPECT_CALLS(0, 2, 1);
+}
+
+/*
+ * Numbers that come and go: nothing is told of one that is not set, whoever was there
+ * before, and all is of one that stays.
+ */
+#define NR_SLOTS	8
+
+struct slot {
+	int		pair[2];	/* -1: closed */
+	bool		heard;
+};
+
+struct slots {
+	struct ukevent_fds	*fds;
+	struct slot		slot[NR_SLOTS];
+	int			end[2];
+	int			loops;
+	unsigned int		seed;
+};
+
+/* Opens one, or closes one that was heard, or by chance another one. */
+static int slots_change(struct slots *slots)
+{
+	struct slot *slot = slots->slot + rand_r(&slots->seed) % NR_SLOTS;
+	const int chance = rand_r(&slots->seed) % 4;
+
+	if (slot->pair[0] < 0) {
+		slot->heard = false;
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, slot->pair))
+			return -1;
+		/* Before and after it is told of. */
+		if (chance & 1 && say(slot->pair[1]))
+			return -1;
+		if (chance & 2)
+			ukevent_fds_set(slots->fds, slot->pair[0], EV_OUT);
+		ukevent_fds_set(slots->fds, slot->pair[0], EV_IN);
+		return chance & 1 ? 0 : say(slot->pair[1]);
+	}
+	if (!slot->heard && chance)
+		return 0;
+	ukevent_fds_remove(slots->fds, slot->pair[0]);
+	pair_close(slot->pair);
+	slot->pair[0] = -1;
+	return 0;
+}
+
+static bool slots_heard(const struct slots *slots)
+{
+	int i;
+
+	for (i = 0; i < NR_SLOTS; i++)
+		if (slots->slot[i].pair[0] >= 0 && !slots->slot[i].heard)
+			return false;
+	return true;
+}
+
+static void *slots_main(void *arg)
+{
+	struct slots *slots = arg;
+	bool heard = false;
+	int ret = 0;
+
+	while (!ret && !heard) {
+		pthread_mutex_lock(&lock);
+		if (slots->loops > 0)
+			ret = slots_change(slots);
+		else
+			heard = slots_heard(slots);
+		slots->loops--;
+		pthread_mutex_unlock(&lock);
+		sched_yield();
+	}
+	return (void *)(long)(ret | say(slots->end[1]));
+}
+
+TEST_F_TIMEOUT(shared, race, 300)
+{
+	struct slots slots = {
+		.fds = &self->fds, .loops = test_loops(20000), .seed = 1,
+		.end = { self->other.end[0], self->other.end[1] },
+	};
+	pthread_t thread;
+	bool ended = false;
+	int i, k, n;
+	void *ret;
+
+	for (i = 0; i < NR_SLOTS; i++)
+		slots.slot[i].pair[0] = -1;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, slots_main, &slots));
+	while (!ended) {
+		n = TURN(UKEVENT_FOREVER);
+		ASSERT_GT(n, 0);
+		for (i = 0; i < n; i++) {
+			if (self->ev[i].cookie == (__u64)slots.end[0]) {
+				ended = true;
+				continue;
+			}
+			for (k = 0; k < NR_SLOTS; k++)
+				if (self->ev[i].cookie == (__u64)slots.slot[k].pair[0])
+					break;
+			ASSERT_LT(k, NR_SLOTS);
+			/* One more may have been told before it was heard. */
+			if (!slots.slot[k].heard)
+				ASSERT_EQ(0, hear(slots.slot[k].pair[0]));
+			slots.slot[k].heard = true;
+		}
+	}
+	ASSERT_EQ(0, pthread_join(thread, &ret));
+	EXPECT_EQ(NULL, ret);
+	ASSERT_EQ(0, hear(slots.end[0]));
+	for (i = 0; i < NR_SLOTS; i++) {
+		if (slots.slot[i].pair[0] < 0)
+			continue;
+		EXPECT_NOT_WATCHED(slots.slot[i].pair[0]);
+		pair_close(slots.slot[i].pair);
+	}
+	if (!variant->noring)
+		EXPECT_EQ(0, flush_ring(&self->q));
+	EXPECT_EQ(0, self->told.nr);
+}
+
 /* ---- streams, in one table with others ---- */
 
 #define STREAM_IN	(KEVENT_STREAM_RECV | KEVENT_STREAM_RDHUP)
@@ -679,6 +1072,53 @@ TEST_F(streams, unsent_removes)
 	EXPECT_EQ(0, TURN(0));
 	/* Without its id it would be watched for ever. */
 	EXPECT_EQ(0, flush_ring(&self->q));
+}
+
+static int other_streams(struct other *other)
+{
+	ukevent_fds_stream(other->fds, other->pair[0], STREAM_IN);
+	return tell(other->pair[1], "bytes");
+}
+
+/*
+ * A thread that sets and removes streams; what is gathered to be sent leaves before the
+ * turn sleeps, so that the thread may close its socket.
+ */
+TEST_F(streams, shared)
+{
+	struct other other = { .fds = &self->fds, .pair = { self->pair[0], self->pair[1] },
+			       .end = { self->other[0], self->other[1] } };
+	char c;
+	int i;
+	void *ret;
+
+	ASSERT_EQ(0, ukevent_fds_share(&self->fds, leave));
+	pthread_mutex_lock(&lock);
+	ukevent_fds_set(&self->fds, other.end[0], EV_IN);
+	for (i = 0; i < 3; i++) {
+		other.act = other_streams;
+		other.told = EV_IN;
+		ASSERT_EQ(0, pthread_create(&other.thread, NULL, other_main, &other));
+		EXPECT_BYTES(UKEVENT_FOREVER, other.pair[0], "bytes");
+		ASSERT_EQ(0, pthread_join(other.thread, &ret));
+		EXPECT_EQ(NULL, ret);
+
+		other.act = other_removes_late;
+		other.told = 0;
+		ASSERT_EQ(0, ukevent_io_send(&self->fds.io, other.pair[0], "x", 1, 0, 0));
+		ASSERT_EQ(0, pthread_create(&other.thread, NULL, other_main, &other));
+		EXPECT_TOLD(UKEVENT_FOREVER, other.end[0], EV_IN);
+		ASSERT_EQ(0, pthread_join(other.thread, &ret));
+		EXPECT_EQ(NULL, ret);
+		ASSERT_EQ(0, hear(other.end[0]));
+		ASSERT_EQ(1, read(other.pair[1], &c, 1));
+		/* The byte is in the socket, or went with the interest. */
+		while (read(other.pair[0], &c, 1) == 1)
+			;
+	}
+	EXPECT_EQ(0, TURN(0));
+	EXPECT_EQ(0, self->unsent.nr);
+	pthread_mutex_unlock(&lock);
 }
 
 TEST_HARNESS_MAIN

@@ -102,6 +102,11 @@ static void refused(struct ukevent_fds *fds, int fd, int error)
 		++*(int *)fds->data;
 }
 
+static void leave(struct ukevent_fds *fds, int away)
+{
+	*(int *)fds->data += away ? 10 : -10;
+}
+
 /* What is no socket cannot be watched as one; 0 or what went wrong. */
 static int descriptors(struct ukevent_queue *q)
 {
@@ -128,7 +133,10 @@ static int descriptors(struct ukevent_queue *q)
 	close(ends[1]);
 	if (ukevent_fds_take(&fds, ev, 4))
 		return -EPROTO;
-	return ukevent_fds_turn(&fds, ev, 4, 0) || told != 1 ? -EPROTO : 0;
+	if (ukevent_fds_share(&fds, leave))
+		return -EPROTO;
+	return ukevent_fds_turn(&fds, ev, 4, 0) || ukevent_fds_turn(&fds, ev, 4, 1) ||
+	       told != 1 ? -EPROTO : 0;
 }
 
 /* What there is, by name; 0 or what went wrong. */
