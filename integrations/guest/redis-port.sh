@@ -2,7 +2,8 @@
 # program: redis with src/ae_kevent.c, beside the same redis with src/ae_epoll.c; in its
 # mode in which the kernel receives and sends as well, too (kevent-io).
 # Its own tests, its own benchmark as the server and as the client, a load, and what
-# happens to a connection that a child goes on to hold.
+# happens to a connection that a child goes on to hold; a module's thread that changes what
+# is watched while the server waits.
 # shellcheck source=integrations/guest/common.sh
 . /integrations/common.sh
 read -ra tests <<<"${REDIS_TESTS:-unit/protocol unit/keyspace unit/info unit/auth unit/quit unit/multi unit/type/list unit/pubsub unit/limits unit/querybuf unit/networking unit/introspection unit/wait unit/obuf-limits unit/moduleapi/eventloop integration/block-repl integration/replication-3 integration/redis-benchmark}"
@@ -83,6 +84,31 @@ for api in "${modes[@]}"; do
 	stop
 	passed "redis-port $api"
 done
+
+# A thread that has the lock of redis while the server waits, and clients that keep it
+# from waiting for long: kept, and each for one request.
+threads()
+{
+	local api=$1 checks loads i
+	server $api --loadmodule $here/threads.so || { fail "redis-port $api: no server with a module"; return; }
+	uses $api
+	$here/load -p $port -c 32 -n "${REQUESTS:-20000}" redis >/tmp/load.0 2>&1 &
+	loads=($!)
+	$here/load -1 -p $port -c 32 -n 2000 redis >/tmp/load.1 2>&1 &
+	loads+=($!)
+	if checks=$(python3.11 $here/redis_check.py $port threads 2>&1); then
+		report redis-port $api "$checks of threads"
+	else
+		fail "redis-port $api: threads: $checks"
+		tail -n 60 /tmp/redis-$api.log
+	fi
+	for i in "${!loads[@]}"; do
+		wait "${loads[i]}" || fail "redis-port $api: load beside threads: $(</tmp/load.$i)"
+	done
+	stop
+	passed "redis-port $api with threads"
+}
+for api in "${modes[@]}"; do threads $api; done
 
 # I/O threads read and write by themselves: then it has no effect, and says so.
 if [[ ${modes[*]} = *-io* ]] && server kevent-io --io-threads 4 --io-threads-do-reads yes; then

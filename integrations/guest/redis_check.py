@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""redis_check.py PORT: what a server does with a connection, where its own tests do not look:
+"""redis_check.py PORT [threads]: what a server does with a connection, where its own tests do not look:
 pieces and ends of streams, slow readers, more clients than one array has room for, a client that
-becomes a replica, the debugger, which reads by itself.  Prints how many checks were made; ends
+becomes a replica, the debugger, which reads by itself.  threads: of a server with that module
+(integrations/redis/threads.c), what its thread does while the server waits.  Prints how many checks were made; ends
 with the first that fails."""
 import socket
 import struct
 import sys
+import time
 
 PORT = int(sys.argv[1])
 
@@ -183,7 +185,31 @@ def replica():
     other.close()
 
 
+def threads():
+    """Clients that are killed, and pipes that come and go, by a thread."""
+    kills = 100
+    control = dial()
+    control.sendall(command(b"THREADS.START", b"%d" % kills))
+    take(control, b"+OK\r\n")
+    for _ in range(kills // 10):
+        victims = [dial() for _ in range(10)]
+        for sock in victims:
+            sock.sendall(command(b"THREADS.VICTIM"))
+            take(sock, b"+OK\r\n")
+        for sock in victims:
+            ended(sock)
+    said = b"+running\r\n"
+    while said == b"+running\r\n":
+        time.sleep(0.01)
+        control.sendall(command(b"THREADS.RESULT"))
+        said = take_until(control, b"\r\n")
+    assert said == b"+done %d\r\n" % kills, said
+    control.close()
+
+
 CHECKS = (pipeline_then_end, byte_by_byte, large_values, many_clients, subscribers, closes, debugger, replica)
+if "threads" in sys.argv[2:]:
+    CHECKS = (threads,)
 for check in CHECKS:
     try:
         check()

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # build.sh DIR: redis from Debian's source with our patches in DIR/redis-epoll and
-# DIR/redis-kevent, the same but for the back-end of its event loop, and its tests.
+# DIR/redis-kevent, the same but for the back-end of its event loop, and its tests; and
+# the module DIR/threads.so.
 . "$(dirname "$0")/../../scripts/lib.sh"
 
 dir=$1
@@ -26,13 +27,20 @@ build_kevent()
 			CC="ccache gcc -DHAVE_KEVENT_RING -I$TOP/include/uapi -I$TOP/tools/lib/kevent"
 }
 
+build_module()
+{
+	gcc -std=gnu11 -O2 -Wall -Wextra -fno-common -fPIC -shared -pthread -I"$work/epoll/src" \
+		-o "$work/threads.so" "$TOP/integrations/redis/threads.c"
+}
+
 command -v rsync >/dev/null || die "integrations: rsync is missing"
-stamp="$source $(digest "$0" "${patches[@]}" "$TOP"/tools/lib/kevent/*.h "$TOP/include/uapi/linux/kevent.h")"
+stamp="$source $(digest "$0" "${patches[@]}" "$TOP/integrations/redis/threads.c" "$TOP"/tools/lib/kevent/*.h "$TOP/include/uapi/linux/kevent.h")"
 if [[ ! -f $work/stamp || $(<"$work/stamp") != "$stamp" ]]; then
 	mkdir -p "$work/epoll" "$work/kevent"
 	rm -f "$work/stamp"
 	logged integrations-redis-epoll build_epoll
 	logged integrations-redis-kevent build_kevent
+	logged integrations-redis-module build_module
 	printf '%s\n' "$stamp" >"$work/stamp"
 fi
 for api in epoll kevent; do
@@ -41,3 +49,4 @@ for api in epoll kevent; do
 	cp -a "$work/$api"/{runtest,redis.conf,sentinel.conf} "$dir/redis-$api/"
 	rsync -a --exclude='*.c' --exclude='*.xo' "$work/$api/tests" "$dir/redis-$api/"
 done
+cp -a "$work/threads.so" "$dir/"
