@@ -477,9 +477,10 @@ static void leave(struct ukevent_fds *fds, int away)
 	(void)fds;
 }
 
-/* What another thread does, once, with the lock that a turn has given up. */
+/* What another thread does, once, with the lock of a turn that is asleep. */
 struct other {
 	pthread_t		thread;
+	int			turns;		/* who makes them */
 	struct ukevent_fds	*fds;
 	int			(*act)(struct other *other);
 	int			pair[2];
@@ -496,7 +497,8 @@ static void *other_main(void *arg)
 	pthread_mutex_lock(&lock);
 	while (!other->fds->away)
 		pthread_cond_wait(&left, &lock);
-	ret = other->act(other);
+	/* In the kernel, with all it has taken there. */
+	ret = task_asleep(other->turns) | other->act(other);
 	if (!other->told)
 		ret |= say(other->end[1]);
 	pthread_mutex_unlock(&lock);
@@ -530,10 +532,19 @@ static int other_sets_out(struct other *other)
 	return 0;
 }
 
-static int other_removes(struct other *other)
+/* By the call, and not by the next turn. */
+static int other_removed(struct other *other)
 {
 	ukevent_fds_remove(other->fds, other->pair[0]);
-	return say(other->pair[1]);
+	return ukevent_op(other->fds->io.loop.q, KEVENT_OP_REMOVE, other->fds->type,
+			  other->pair[0]) == -ENOENT ? 0 : -1;
+}
+
+static int other_removes(struct other *other)
+{
+	int ret = other_removed(other);
+
+	return ret | say(other->pair[1]);
 }
 
 /* The record may be in the ring, or taken, by then. */
@@ -541,8 +552,7 @@ static int other_removes_late(struct other *other)
 {
 	int ret = say(other->pair[1]);
 
-	ukevent_fds_remove(other->fds, other->pair[0]);
-	return ret;
+	return ret | other_removed(other);
 }
 
 /* The first file lives on, as a child may hold it, and is readable. */
@@ -628,6 +638,7 @@ FIXTURE_SETUP(shared)
 	self->fds.data = &self->told;
 	ASSERT_EQ(0, ukevent_fds_share(&self->fds, leave));
 	self->other.fds = &self->fds;
+	self->other.turns = getpid();
 	pair_open(_metadata, self->other.end);
 	ukevent_fds_set(&self->fds, self->other.end[0], EV_IN);
 	pthread_mutex_lock(&lock);
@@ -1086,7 +1097,8 @@ static int other_streams(struct other *other)
  */
 TEST_F(streams, shared)
 {
-	struct other other = { .fds = &self->fds, .pair = { self->pair[0], self->pair[1] },
+	struct other other = { .fds = &self->fds, .turns = getpid(),
+			       .pair = { self->pair[0], self->pair[1] },
 			       .end = { self->other[0], self->other[1] } };
 	char c;
 	int i;
