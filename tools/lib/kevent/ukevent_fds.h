@@ -31,7 +31,8 @@
  *
  *  - Nothing is in flight: the turn has applied and sent what was gathered.
  *  - What they set is applied by the call, and told by the turn that sleeps.
- *  - What they remove is removed by the call.  No turn tells it that had not returned.
+ *  - What they remove is removed by the call, which waits until nothing is received from
+ *    it.  No turn tells it that had not returned.
  *  - What cannot be watched is told to @failed by the turn, which wakes for that.
  *
  * Sends and ukevent_fds_take() are of the thread that makes the turns.
@@ -129,11 +130,15 @@ static inline unsigned int ukevent_fds_type(const struct ukevent_fds *fds,
 static inline void ukevent_fds_unwatch(struct ukevent_fds *fds, unsigned int type,
 				       uint64_t id)
 {
-	if (fds->away)
-		ukevent_op_id(fds->io.loop.q, KEVENT_OP_REMOVE, type, id, 0);
-	else
-		ukevent_by_id(ukevent_prep_op(ukevent_next(&fds->io.loop),
-					      KEVENT_OP_REMOVE, type, 0, 0), id);
+	if (fds->away) {
+		/* Refused while the turn that sleeps receives from the stream. */
+		while (ukevent_op_id(fds->io.loop.q, KEVENT_OP_REMOVE, type, id, 0) ==
+		       -EBUSY)
+			poll(NULL, 0, 1);
+		return;
+	}
+	ukevent_by_id(ukevent_prep_op(ukevent_next(&fds->io.loop), KEVENT_OP_REMOVE,
+				      type, 0, 0), id);
 }
 
 /**
