@@ -2033,6 +2033,7 @@ struct ending {
 static void *ending_trigger(void *arg)
 {
 	struct ending *e = arg;
+
 	while (!__atomic_load_n(&e->stop, __ATOMIC_ACQUIRE)) {
 		__u64 id = __atomic_load_n(&e->id, __ATOMIC_ACQUIRE);
 		int kfd = __atomic_load_n(&e->kfd, __ATOMIC_ACQUIRE);
