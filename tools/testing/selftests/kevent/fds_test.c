@@ -29,6 +29,18 @@ static void told_failed(struct ukevent_fds *fds, int fd, int error)
 	told->error = error;
 }
 
+static int watch_nothing(struct ukevent_queue *q, struct ukevent_fds *fds,
+			 struct ukevent_fd *table, struct told *told,
+			 unsigned int type, bool noring)
+{
+	int ret = noring ? queue_init_noring(q, 256) : queue_init(q, 256);
+
+	ukevent_fds_init(fds, q, table, NR_FDS, type, told_failed);
+	memset(told, 0, sizeof(*told));
+	fds->data = told;
+	return ret;
+}
+
 FIXTURE(fds)
 {
 	struct ukevent_queue	q;
@@ -62,12 +74,8 @@ FIXTURE_VARIANT_ADD(fds, get_events)
 
 FIXTURE_SETUP(fds)
 {
-	ASSERT_EQ(0, variant->noring ? queue_init_noring(&self->q, 256) :
-				       queue_init(&self->q, 256));
-	ukevent_fds_init(&self->fds, &self->q, self->table, NR_FDS, variant->type,
-			 told_failed);
-	memset(&self->told, 0, sizeof(self->told));
-	self->fds.data = &self->told;
+	ASSERT_EQ(0, watch_nothing(&self->q, &self->fds, self->table, &self->told,
+				   variant->type, variant->noring));
 	memset(&counted, 0, sizeof(counted));
 }
 
@@ -634,12 +642,8 @@ FIXTURE_VARIANT_ADD(shared, get_events)
 
 FIXTURE_SETUP(shared)
 {
-	ASSERT_EQ(0, variant->noring ? queue_init_noring(&self->q, 256) :
-				       queue_init(&self->q, 256));
-	ukevent_fds_init(&self->fds, &self->q, self->table, NR_FDS, variant->type,
-			 told_failed);
-	memset(&self->told, 0, sizeof(self->told));
-	self->fds.data = &self->told;
+	ASSERT_EQ(0, watch_nothing(&self->q, &self->fds, self->table, &self->told,
+				   variant->type, variant->noring));
 	ASSERT_EQ(0, ukevent_fds_share(&self->fds, leave));
 	self->other.fds = &self->fds;
 	self->other.turns = getpid();
