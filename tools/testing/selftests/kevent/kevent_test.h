@@ -762,18 +762,26 @@ static inline int task_asleep(int tid)
 	return -ETIME;
 }
 
+/* The line on its system call, or that it runs; 0 or less where none is told. */
+static inline int task_syscall(int tid, char *buf, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	return read_text(path, buf, size);
+}
+
 /*
  * Waits until a task that was seen asleep has left its processor: it may be on the
  * way there for long, where a host has stopped that, and is not yet counted as asleep.
  */
 static inline int task_left(int tid)
 {
-	char path[64], buf[128];
 	int i, ret = task_asleep(tid);
+	char buf[128];
 
-	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
 	for (i = 0; i < TEST_LONG_MS && !ret; i++) {
-		if (read_text(path, buf, sizeof(buf)) <= 0) {
+		if (task_syscall(tid, buf, sizeof(buf)) <= 0) {
 			/* a system that does not say it */
 			sleep_ms(TEST_SHORT_MS);
 			return 0;

@@ -490,10 +490,9 @@ FIXTURE(busy)
 /* Does it stand in kevent_wait(), for a mutex: 'D'?  Nothing else makes it wait long. */
 static bool waits_for_lock(int tid)
 {
-	char path[64], buf[128];
+	char buf[128];
 
-	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
-	return task_state(tid) == 'D' && read_text(path, buf, sizeof(buf)) > 0 &&
+	return task_state(tid) == 'D' && task_syscall(tid, buf, sizeof(buf)) > 0 &&
 	       atol(buf) == __NR_kevent_wait && task_state(tid) == 'D';
 }
 
